@@ -1,0 +1,136 @@
+"""The table port in memory: the same conditions, the same all-or-nothing, for tests and for replaying large data."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from functions.cases.table import (
+    Check,
+    Condition,
+    Delete,
+    Index,
+    Item,
+    Key,
+    Page,
+    Put,
+    Test,
+    Update,
+    Write,
+    WriteRefused,
+)
+
+_HASH_AND_RANGE = {
+    Index.WORKLIST: ("worklist", "due"),
+    Index.SWEEP: ("sweep", "look_at"),
+    Index.CASES: ("facility_cases", "opened_at"),
+}
+
+
+class MemoryTable:
+    """The table in this process. Rows are copied on the way in and out, so nobody shares a row by accident."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[str, dict[str, Item]] = defaultdict(dict)
+        self._indexed: dict[tuple[Index, str], dict[Key, float]] = defaultdict(dict)
+
+    def get(self, key: Key) -> Item | None:
+        """See Table.get."""
+        row = self._row(key)
+        return copy.deepcopy(row) if row is not None else None
+
+    def query(self, pk: str, prefix: str = "", *, start: Any | None = None, limit: int | None = None) -> Page:
+        """See Table.query."""
+        partition = self._partitions.get(pk, {})
+        sks = sorted(sk for sk in partition if sk.startswith(prefix) and (start is None or sk > start))
+        return self._page([Key(pk, sk) for sk in sks], limit, lambda key: key.sk)
+
+    def query_index(
+        self, index: Index, value: str, *, upto: float | None = None, start: Any | None = None, limit: int | None = None
+    ) -> Page:
+        """See Table.query_index."""
+        entries = sorted((number, key) for key, number in self._indexed.get((index, value), {}).items())
+        found = [(n, k) for n, k in entries if (upto is None or n <= upto) and (start is None or (n, k) > start)]
+        numbers = {key: number for number, key in found}
+        return self._page([key for _, key in found], limit, lambda key: (numbers[key], key))
+
+    def _page(self, found: list[Key], limit: int | None, mark: Any) -> Page:
+        cut = found if limit is None else found[:limit]
+        rows = tuple(copy.deepcopy(self._partitions[key.pk][key.sk]) for key in cut)
+        return Page(rows, mark(cut[-1]) if len(cut) < len(found) else None)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """See Table.write."""
+        failed = {i: copy.deepcopy(self._row(w.key)) for i, w in enumerate(writes) if not self._holds(w)}
+        if failed:
+            raise WriteRefused(failed)
+        for write in writes:
+            self._apply(write)
+
+    def update(self, update: Update) -> Item:
+        """See Table.update."""
+        self.write((update,))
+        return copy.deepcopy(self._partitions[update.key.pk][update.key.sk])
+
+    def rows(self) -> Iterable[Item]:
+        """Every row there is, for inspection."""
+        for partition in self._partitions.values():
+            yield from (copy.deepcopy(row) for row in partition.values())
+
+    def _row(self, key: Key) -> Item | None:
+        partition = self._partitions.get(key.pk)
+        return partition.get(key.sk) if partition is not None else None
+
+    def _holds(self, write: Write) -> bool:
+        row = self._row(write.key) or {}
+        return all(_holds(condition, row) for condition in write.conditions)
+
+    def _apply(self, write: Write) -> None:
+        if isinstance(write, Check):
+            return
+        key = write.key
+        self._unindex(key)
+        if isinstance(write, Delete):
+            self._partitions[key.pk].pop(key.sk, None)
+            return
+        if isinstance(write, Put):
+            row = copy.deepcopy(write.item)
+        else:
+            row = self._row(key) or {"pk": key.pk, "sk": key.sk}
+            row.update(copy.deepcopy(dict(write.set)))
+            for name, source in write.copy.items():
+                row[name] = row[source]
+            for name, amount in write.add.items():
+                row[name] = row.get(name, 0) + amount
+            for name in write.remove:
+                row.pop(name, None)
+        self._partitions[key.pk][key.sk] = row
+        for index, (hash_key, range_key) in _HASH_AND_RANGE.items():
+            if hash_key in row and range_key in row:
+                self._indexed[index, row[hash_key]][key] = row[range_key]
+
+    def _unindex(self, key: Key) -> None:
+        row = self._row(key)
+        for index, (hash_key, _) in _HASH_AND_RANGE.items():
+            if row is not None and hash_key in row:
+                self._indexed[index, row[hash_key]].pop(key, None)
+
+
+def _holds(condition: Condition, row: Item) -> bool:
+    present = condition.attribute in row
+    value = row.get(condition.attribute)
+    match condition.test:
+        case Test.EXISTS:
+            return present
+        case Test.ABSENT:
+            return not present
+        case Test.EQUALS:
+            return present and value == condition.value
+        case Test.BELOW:
+            return present and bool(value < condition.value)
+        case Test.ABOVE:
+            return present and bool(value > condition.value)
+        case Test.ABSENT_OR_BELOW:
+            return not present or bool(value < condition.value)

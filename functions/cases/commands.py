@@ -1,0 +1,176 @@
+"""What people do with a task: claim it, hand it on, decline it, override a guard. Each with a name and, where it matters, a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from functions.cases.commit import Change, handed_to, noted, on_shift
+from functions.cases.handoff import assign, commit, hand_off
+from functions.cases.journal import Entry, Kind
+from functions.cases.marks import SeenBefore, mark_item, marked
+from functions.cases.ports import Services
+from functions.cases.rows import CLAIMED, OFFERED, CaseRow, OpenTask
+from functions.cases.store import load_case, machine_of, persist, roster
+from functions.cases.table import Write
+from statemachines.case import Occurrence
+from statemachines.decide import Decision, Outcome
+
+
+class Person(NamedTuple):
+    """Who gives a command: a verified identity and the role they act in."""
+
+    id: str
+    role: str
+
+
+class Command(NamedTuple):
+    """What every command has: its own id (the same on every retry), the case, and who gives it."""
+
+    id: str
+    case: str
+    by: Person
+
+
+class Refused(Exception):
+    """The command changed nothing. ``reason`` is a stable code; the text says what, and how to mend it."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+def claim(services: Services, command: Command) -> CaseRow:
+    """Make the person accountable for the open task. Raises Refused."""
+
+    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
+        _on_duty(services, row, command.by)
+        if task.status == CLAIMED and task.person != command.by.id:
+            raise Refused("claimed_by_other", f"the task is claimed by {task.person}; ask for it to be reassigned")
+        _may_own(services, row, task, command.by.role)
+        return task._replace(person=command.by.id, status=CLAIMED), Kind.CLAIMED, "claimed", "claimed"
+
+    return _hand_on(services, command, decided)
+
+
+def reassign(services: Services, command: Command, *, to: Person, reason: str) -> CaseRow:
+    """Hand the open task to somebody else. Raises Refused."""
+    if not reason.strip():
+        raise Refused("no_reason", "a reassignment needs a reason")
+
+    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
+        _on_duty(services, row, command.by)
+        _on_duty(services, row, to)
+        _may_own(services, row, task, to.role)
+        return OpenTask(task.number, to.role, to.id, OFFERED, task.since), Kind.REASSIGNED, "reassigned", reason
+
+    return _hand_on(services, command, decided)
+
+
+def decline(services: Services, command: Command, *, reason: str) -> CaseRow:
+    """Give back a task that was offered or claimed; it is routed anew, without that person. Raises Refused."""
+    if not reason.strip():
+        raise Refused("no_reason", "declining needs a reason")
+
+    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
+        if task.person != command.by.id:
+            raise Refused("not_yours", "the task is not offered to you")
+        machine = machine_of(services, row)
+        to = assign(services, machine, row, machine.states[row.state].owner, services.now(), excluded=(command.by.id,))
+        return OpenTask(task.number, to.role, to.person, OFFERED, task.since), Kind.DECLINED, "declined", reason
+
+    return _hand_on(services, command, decided)
+
+
+def override(services: Services, command: Command, *, transition: str, reason: str) -> CaseRow:
+    """Take an arrow in spite of its guard, where the workflow lets this role. Raises Refused."""
+    if not reason.strip():
+        raise Refused("override_without_reason", "an override needs a reason")
+
+    def attempt(_: int) -> CaseRow:
+        row = _open(services, command.case)
+        _on_duty(services, row, command.by)
+        mark = services.keys.mark(row.facility, "command:" + command.id, row.workflow)
+        occurrence = Occurrence(
+            "overridden", command.id, services.now(), command.by.id, command.by.role, override=transition, reason=reason
+        )
+
+        def note(decision: Decision) -> tuple[Write, ...]:
+            return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), row.id), None)
+
+        done = hand_off(services, row, occurrence, mark=mark, note=note)
+        decision = done.progress.decision
+        if decision.outcome is not Outcome.MOVED:
+            raise Refused(str(decision.reason), decision.because)
+        return done.row
+
+    return _once(services, command, attempt)
+
+
+def _hand_on(
+    services: Services, command: Command, decided: Callable[[CaseRow, OpenTask], tuple[OpenTask, Kind, str, str]]
+) -> CaseRow:
+    def attempt(_: int) -> CaseRow:
+        row = _open(services, command.case)
+        assert row.task is not None, "an open case has an open task"
+        now = services.now()
+        task, kind, reason, because = decided(row, row.task)
+        change = handed_to(Change(before=row, after=row), task, now)
+        change = noted(
+            change,
+            Entry(
+                kind=kind,
+                at=now,
+                reason=reason,
+                because=because,
+                event=str(kind),
+                event_id=command.id,
+                occurred_at=now,
+                actor=command.by.id,
+                actor_role=command.by.role,
+                role=task.role,
+                person=task.person,
+                waited_seconds=round(now - row.task.since, 3),
+            ),
+        )
+        mark = services.keys.mark(row.facility, "command:" + command.id, row.workflow)
+        change = change.also(*marked(mark_item(mark, str(kind), reason, now, row.id), None))
+        commit(services, change.also(*on_shift(row.facility, task.person, now)), now, mark)
+        return change.after
+
+    return _once(services, command, attempt)
+
+
+def _once(services: Services, command: Command, attempt: Callable[[int], CaseRow]) -> CaseRow:
+    try:
+        return persist(services, attempt)
+    except SeenBefore:
+        return _open(services, command.case)
+
+
+def _open(services: Services, case: str) -> CaseRow:
+    row = load_case(services, case)
+    if row is None:
+        raise Refused("no_such_case", f"there is no case {case}; `baton cases` lists them")
+    if row.ended_at is not None:
+        raise Refused("case_ended", f"case {case} has ended as {row.state}")
+    return row
+
+
+def _on_duty(services: Services, row: CaseRow, person: Person) -> None:
+    now = services.now()
+    for member in roster(services, row.facility):
+        if member.staff == person.id and member.until > now:
+            if person.role in member.roles:
+                return
+            raise Refused("wrong_role", f"{person.id} is on shift as {', '.join(member.roles)}, not as {person.role}")
+    raise Refused("not_on_shift", f"{person.id} is not on shift at {row.facility}; send shift_started first")
+
+
+def _may_own(services: Services, row: CaseRow, task: OpenTask, role: str) -> None:
+    machine = machine_of(services, row)
+    owner = machine.states[row.state].owner
+    assert owner is not None, "an open state has an owner"
+    allowed = machine.performing((owner,)) | {task.role}
+    if role not in allowed:
+        raise Refused("wrong_role", f"{row.state} belongs to {', '.join(sorted(allowed))}, not to {role}")

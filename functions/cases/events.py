@@ -1,0 +1,162 @@
+"""The main use case: an event is placed in its case, decided and committed; or it is held, ignored or refused, with a reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from events.catalog import type_name
+from events.catalog.patient import PatientMerged
+from events.parse import Event, parse_event
+from functions.cases.handoff import HandOff, hand_off
+from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore, mark_item, marked
+from functions.cases.outcome import Placed, Unplaceable
+from functions.cases.ports import Services
+from functions.cases.rows import CaseRow, moved_on
+from functions.cases.settle import settle
+from functions.cases.store import find_place, load_case, persist
+from functions.cases.table import Key, Write, read_all
+from functions.cases.unopened import answer_without_case, open_case
+from statemachines.case import Occurrence
+from statemachines.decide import Decision
+from statemachines.definition import Correlation, Unplaced
+
+_MERGED = type_name(PatientMerged)
+
+
+def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
+    """Place one event in every workflow that knows its type; ``raw`` is kept when it must wait for its case.
+
+    Raises Unplaceable when no workflow can take it, and Contention when it lost too many races; then nothing has
+    changed, and it may be delivered again.
+    """
+    if services.now() - event.occurred_at.timestamp() > MARK_KEPT_SECONDS:
+        raise Unplaceable(
+            "too_old", "detail.occurred_at", "older than event marks are kept; check by hand, then redrive"
+        )
+    workflows = services.library.workflows_for(event.type)
+    if not workflows:
+        raise Unplaceable("no_workflow", "detail-type", "no published workflow handles this event type")
+    placed: list[Placed] = []
+    homeless: list[Unplaceable] = []
+    for workflow in workflows:
+        try:
+            placed.append(place_in(services, workflow, event, raw))
+        except Unplaceable as nowhere:
+            homeless.append(nowhere)
+    if not placed:
+        raise homeless[0]
+    return placed
+
+
+def place_in(services: Services, workflow: str, event: Event, raw: str, *, held: bool = False) -> Placed:
+    """Place one event in one workflow. ``held``: it comes from the place where early events wait for their case."""
+    mark = services.keys.mark(event.facility, event.event_id, workflow)
+    correlation = correlation_of(services, workflow, event)
+    early = services.keys.early(correlation, event.facility, event.event_id) if held else None
+    occurrence = occurrence_of(event)
+
+    def attempt(number: int) -> Placed:
+        place = find_place(services, correlation)
+        if place is not None and place.open:
+            return _into_case(services, place.case, event, occurrence, mark, early, number)
+        opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
+        if opened is not None:
+            drain_early(services, opened.row)
+            return _placed(opened, occurrence, number)
+        answer = answer_without_case(services, workflow, event, occurrence, correlation, place, mark, raw, held=held)
+        if answer is Unplaced.QUARANTINE:
+            if place is None or held:
+                raise Unplaceable(
+                    "no_case", "detail.subject", "no case is open for it; check the encounter, then redrive"
+                )
+            return _into_case(
+                services, place.case, event, occurrence, mark, early, number
+            )  # refused there: it has ended
+        return answer
+
+    try:
+        return persist(services, attempt)
+    except SeenBefore:
+        return _again(services, workflow, event, mark)
+
+
+def occurrence_of(event: Event) -> Occurrence:
+    """The event as decisions see it."""
+    values = {name: value for name, value in event.values.items() if isinstance(value, (bool, int, float, str))}
+    at = event.occurred_at.timestamp()
+    return Occurrence(event.type, event.event_id, at, event.actor_id, event.actor_role, values)
+
+
+def correlation_of(services: Services, workflow: str, event: Event) -> str:
+    """The partition of the event's correlation key. Raises Unplaceable when the event names no subject."""
+    value = event.encounter if services.library.correlation(workflow) is Correlation.ENCOUNTER else event.patient
+    if value is None:
+        raise Unplaceable("missing_subject", "detail.subject", "this event needs its patient and encounter")
+    return services.keys.correlation(event.facility, workflow, value)
+
+
+def _into_case(
+    services: Services,
+    case: str,
+    event: Event,
+    occurrence: Occurrence,
+    mark: Key,
+    early: Key | None,
+    attempts: int,
+) -> Placed:
+    row = load_case(services, case)
+    if row is None:
+        raise LookupError(f"case {case} is correlated but has no row")
+    if event.type == _MERGED:
+        row = moved_on(row, patient=event.values.get("surviving_patient"))
+
+    def note(decision: Decision) -> tuple[Write, ...]:
+        return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), case), early)
+
+    done = hand_off(services, row, occurrence, mark=mark, note=note)
+    return _placed(done, occurrence, attempts)
+
+
+def _placed(done: HandOff, occurrence: Occurrence, attempts: int) -> Placed:
+    decision: Decision = done.progress.decision
+    return Placed(
+        done.row.workflow,
+        decision.outcome,
+        str(decision.reason),
+        decision.because,
+        done.row.id,
+        done.row.facility,
+        tuple(move.transition for move in done.progress.moves),
+        attempts=attempts,
+        occurred_at=occurrence.at,
+    )
+
+
+def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed:
+    """A repetition changes nothing, but what must follow the first time's commit is done again if need be."""
+    seen = services.table.get(mark) or {}
+    case = seen.get("case")
+    row = load_case(services, case) if case is not None else None
+    if row is not None:
+        settle(services, row)
+        drain_early(services, row)
+    return Placed(
+        workflow,
+        seen.get("outcome", ""),
+        seen.get("reason", ""),
+        "seen before",
+        case,
+        event.facility,
+        duplicate=True,
+        occurred_at=event.occurred_at.timestamp(),
+    )
+
+
+def drain_early(services: Services, row: CaseRow) -> None:
+    """Place the events that waited for this case to open, in the order in which they happened."""
+    moment = datetime.fromtimestamp(services.now(), UTC)
+    waiting = [
+        (parse_event(item["raw"], now=moment), item) for item in read_all(services.table, row.correlation, "EARLY#")
+    ]
+    for event, item in sorted(waiting, key=lambda pair: pair[0].occurred_at):
+        place_in(services, item["workflow"], event, item["raw"], held=True)

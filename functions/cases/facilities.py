@@ -1,0 +1,40 @@
+"""Registering a facility: its policy, kept for ever under its hash, and what it starts new cases with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from functions.cases import keys
+from functions.cases.table import NEW, Put, Table, WriteRefused
+from statemachines import policy as policies
+from statemachines.definition import Definition
+from statemachines.policy import Policy
+
+
+def register(table: Table, policy: Policy, workflows: Mapping[str, int], definitions: Iterable[Definition]) -> str:
+    """Let a facility run these workflow versions under this policy from now on; returns the policy's version.
+
+    Cases that are open keep the version and policy they began with. Raises UnknownInPolicy when the policy does not fit one
+    of the workflows, LookupError when a version is not published.
+    """
+    known = {(d.workflow, d.version): d for d in definitions}
+    for workflow, version in workflows.items():
+        if (workflow, version) not in known:
+            raise LookupError(f"{workflow} version {version} is not published; `baton compile` publishes")
+        policy.resolve(known[workflow, version])
+    version_of_policy = policies.digest(policy)
+    at = keys.facility_policy(policy.facility, version_of_policy)
+    try:
+        table.write((Put({"pk": at.pk, "sk": at.sk, "document": policies.dump(policy)}, NEW),))
+    except WriteRefused:
+        pass  # the same policy, by its hash
+    active = keys.facility_active(policy.facility)
+    row = {
+        "pk": active.pk,
+        "sk": active.sk,
+        "workflows": dict(workflows),
+        "policy": version_of_policy,
+        "title": policy.title,
+    }
+    table.write((Put(row),))
+    return version_of_policy

@@ -1,0 +1,169 @@
+"""What an execution asks of Baton: to be parked until the case moves, and to have a deadline decided.
+
+The journal in the table is the truth; an execution only ever learns what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.cases import keys
+from functions.cases.handoff import hand_off
+from functions.cases.ports import Services, Signal
+from functions.cases.rows import CaseRow, Park, case_from, signal, visit_from
+from functions.cases.store import load_case, machine_of, persist
+from functions.cases.table import Condition, Test, Update, WriteRefused
+from statemachines.case import Occurrence
+from statemachines.definition import DEADLINE_MISSED, StateKind
+
+EARLY_SECONDS = 1.0
+"""A timer counts whole seconds and two clocks differ; a deadline this near has passed."""
+
+REWAIT = "rewait"
+SUPERSEDED = "superseded"
+
+
+def park(services: Services, case: str, where: Park) -> None:
+    """Let an execution's state wait under a token until the case moves on.
+
+    Accepted only while the case is still at that visit, and only from an attempt newer than the stored one: a retried
+    attempt's late, dead token can never take the place of a live one. When the case has moved on already, the
+    execution is sent after it at once.
+    """
+    conditions = (
+        Condition("visit", Test.EQUALS, where.visit),
+        Condition("generation", Test.EQUALS, where.generation),
+        Condition("park_order", Test.ABSENT_OR_BELOW, where.order),
+    )
+    try:
+        services.table.update(
+            Update(
+                keys.meta(case),
+                set={"park": where._asdict(), "park_order": where.order},
+                add={"rev": 1},
+                copy={"look_at": "overdue_at"},
+                conditions=conditions,
+            )
+        )
+    except WriteRefused as refused:
+        row = refused.failed[0]
+        if row is None:
+            raise LookupError(f"an execution asks for case {case}, which does not exist") from refused
+        _sent_after(services, case_from(row), where)
+
+
+def _sent_after(services: Services, row: CaseRow, where: Park) -> None:
+    if where.generation < row.generation:
+        services.executions.succeed(where.token, superseded(row, where.generation, where.visit))
+    elif where.visit < row.visit:
+        services.executions.succeed(where.token, following(services, row, where.visit))
+    # Else a newer attempt of the same visit holds the place; this token is dead.
+
+
+def following(services: Services, row: CaseRow, visit: int) -> Signal:
+    """The next input of an execution that has followed the case up to ``visit``."""
+    item = services.table.get(keys.visit(row.id, visit + 1))
+    if item is None:
+        raise LookupError(f"case {row.id} has no visit {visit + 1}")
+    return signal(visit_from(item), row.generation, services.now())
+
+
+def superseded(row: CaseRow, generation: int, visit: int) -> Signal:
+    """What an execution of an older generation is told: end, another one follows this case now."""
+    return {
+        "case": row.id,
+        "generation": generation,
+        "visit": visit,
+        "entry": 0,
+        "transition": SUPERSEDED,
+        "state": row.state,
+        "timeout": 1,
+    }
+
+
+def deadline(services: Services, case: str, generation: int, visit: int, entry: int) -> Signal:
+    """Decide the deadline that an execution waited for, and say how to go on.
+
+    If an event won the race, the execution simply follows the journal. A wait that ended for another reason before its
+    time is resumed.
+    """
+
+    def attempt(_: int) -> Signal:
+        row = _row(services, case)
+        if generation < row.generation:
+            return superseded(row, generation, visit)
+        if visit < row.visit:
+            return following(services, row, visit)
+        now = services.now()
+        if row.case.due is not None and row.case.due - now > EARLY_SECONDS:
+            return _resumed(services, row, entry)
+        return _decided(services, row, DEADLINE_MISSED, visit)
+
+    return persist(services, attempt)
+
+
+def give_up(services: Services, case: str, generation: int, visit: int, work: str) -> Signal:
+    """A system step failed in every attempt: that is its outcome ``failed``, decided like any event."""
+
+    def attempt(_: int) -> Signal:
+        row = _row(services, case)
+        if generation < row.generation:
+            return superseded(row, generation, visit)
+        if visit < row.visit:
+            return following(services, row, visit)
+        return _decided(services, row, f"{work}.failed", visit)
+
+    return persist(services, attempt)
+
+
+def decide_overdue(services: Services, row: CaseRow) -> None:
+    """Decide a deadline whose timer is missing; the sweep's way."""
+    occurrence = own_occurrence(DEADLINE_MISSED, row.visit, services.now())
+    hand_off(services, row, occurrence)
+
+
+def own_occurrence(event: str, visit: int, now: float, **values: Any) -> Occurrence:
+    """Something that Baton itself brings about at a visit of a case."""
+    return Occurrence(event, f"{event}:{visit}", now, values=values)
+
+
+def _decided(services: Services, row: CaseRow, event: str, visit: int) -> Signal:
+    done = hand_off(services, row, own_occurrence(event, visit, services.now()), signal=False)
+    if not done.progress.moves:
+        raise LookupError(f"{row.workflow} {row.version}: {event} leads nowhere from {row.state}")
+    return following(services, done.row, visit)
+
+
+def _resumed(services: Services, row: CaseRow, entry: int) -> Signal:
+    if machine_of(services, row).states[row.state].kind is not StateKind.WAITING:
+        raise LookupError(f"{row.state} does not wait")
+    item = services.table.get(keys.visit(row.id, row.visit))
+    if item is None:
+        raise LookupError(f"case {row.id} has no visit {row.visit}")
+    return signal(visit_from(item), row.generation, services.now(), entry=entry + 1, transition=REWAIT)
+
+
+def _row(services: Services, case: str) -> CaseRow:
+    row = load_case(services, case)
+    if row is None:
+        raise LookupError(f"an execution asks for case {case}, which does not exist")
+    return row
+
+
+def dispatch(services: Services, request: Mapping[str, Any]) -> Signal | None:
+    """One request of an execution: ``park`` answers later through its token, the others answer with the next input."""
+    case, generation, visit = str(request["case"]), int(request["generation"]), int(request["visit"])
+    match request["action"]:
+        case "park":
+            park(
+                services,
+                case,
+                Park(generation, visit, int(request["entry"]), int(request["attempt"]), str(request["token"])),
+            )
+            return None
+        case "deadline":
+            return deadline(services, case, generation, visit, int(request["entry"]))
+        case "give_up":
+            return give_up(services, case, generation, visit, str(request["work"]))
+    raise ValueError(f"unknown action {request['action']!r}; one of park, deadline, give_up")

@@ -1,0 +1,55 @@
+"""What the use cases need of the outside, besides the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from functions.cases.keys import Keyring
+from functions.cases.library import Library
+from functions.cases.table import Table
+
+Clock: TypeAlias = Callable[[], float]
+"""Now, in epoch seconds."""
+
+Pause: TypeAlias = Callable[[int], None]
+"""Wait a little before try number n, jittered, so that contenders spread out."""
+
+Signal: TypeAlias = Mapping[str, Any]
+"""The input of an execution's next step: ids and seconds, nothing else."""
+
+
+class Executions(Protocol):
+    """The executions that follow cases."""
+
+    def start(self, workflow: str, version: int, case: str, generation: int, signal: Signal) -> None:
+        """Start the execution of a case's generation; harmless when it has been started already."""
+
+    def succeed(self, token: str, signal: Signal) -> None:
+        """Hand a parked execution its next input; harmless when the token is spent or timed out."""
+
+    def status(self, workflow: str, version: int, case: str, generation: int) -> str | None:
+        """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None when it was never started."""
+
+    def stop(self, workflow: str, version: int, case: str, generation: int, cause: str) -> None:
+        """End an execution that no longer counts; harmless when it has ended."""
+
+
+class Outlet(Protocol):
+    """Where follow-up work for one case goes, in order per case."""
+
+    def send(self, case: str, entry: str, body: Mapping[str, Any]) -> None:
+        """Hand over one message; ``entry`` names it for deduplication within the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a use case reaches the world through. ``now`` is the only clock."""
+
+    table: Table
+    executions: Executions
+    keys: Keyring
+    library: Library
+    now: Clock
+    pause: Pause

@@ -1,0 +1,233 @@
+"""The case row and what hangs on it, as typed values and as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from functions.cases import keys
+from functions.cases.table import Item
+from statemachines.case import Case, Occurrence
+from statemachines.expressions import Known
+
+
+class Park(NamedTuple):
+    """Where an execution waits: the order of its attempt and the token that wakes it."""
+
+    generation: int
+    visit: int
+    entry: int
+    attempt: int
+    token: str
+
+    @property
+    def order(self) -> str:
+        """Sorts as text in the order in which attempts were made."""
+        return f"{self.generation:04d}.{self.visit:06d}.{self.entry:04d}.{self.attempt:03d}"
+
+
+class OpenTask(NamedTuple):
+    """The open step of a case: who is accountable, and whether a person has claimed it."""
+
+    number: int
+    role: str
+    person: str | None
+    status: str
+    since: float
+
+    @property
+    def owner(self) -> str:
+        """The one accountable owner: the person who claimed it, else the role."""
+        return self.person if self.status == CLAIMED and self.person else self.role
+
+
+OFFERED = "offered"
+CLAIMED = "claimed"
+DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """The case row, read or about to be written. ``resumed_at`` is the visit at which this generation's execution begins."""
+
+    id: str
+    facility: str
+    workflow: str
+    version: int
+    policy: str
+    correlation: str
+    patient: str | None
+    encounter: str | None
+    opened_at: float
+    case: Case
+    rev: int = 0
+    seq: int = 0
+    visit: int = 0
+    generation: int = 1
+    resumed_at: int = 1
+    journal_hash: str = ""
+    task: OpenTask | None = None
+    park: Park | None = None
+    ended_at: float | None = None
+
+    @property
+    def state(self) -> str:
+        """The present state. Raises ValueError for a case that is not open yet."""
+        if self.case.state is None:
+            raise ValueError("the case is not open")
+        return self.case.state
+
+    @property
+    def parked_visit(self) -> int:
+        """The visit whose execution state waits for a signal; 0 when none ever did in this generation."""
+        return self.park.visit if self.park is not None and self.park.generation == self.generation else 0
+
+
+def case_from(row: Item) -> CaseRow:
+    """The case row as DynamoDB holds it."""
+    task, park = row.get("task"), row.get("park")
+    return CaseRow(
+        id=row["pk"].removeprefix("CASE#"),
+        facility=row["facility"],
+        workflow=row["workflow"],
+        version=int(row["version"]),
+        policy=row["policy"],
+        correlation=row["correlation"],
+        patient=row.get("patient"),
+        encounter=row.get("encounter"),
+        opened_at=float(row["opened_at"]),
+        case=Case(
+            state=row["state"],
+            facts={name: Known(*known) for name, known in row["facts"].items()},
+            patient_parameters=row["patient_parameters"],
+            entered=float(row["entered"]),
+            due=row.get("due"),
+            accountable_role=task["role"] if task else None,
+            performers=row["performers"],
+            deferred=tuple(occurrence_from(held) for held in row["deferred"]),
+        ),
+        rev=int(row["rev"]),
+        seq=int(row["seq"]),
+        visit=int(row["visit"]),
+        generation=int(row["generation"]),
+        resumed_at=int(row["resumed_at"]),
+        journal_hash=row["journal_hash"],
+        task=OpenTask(task["number"], task["role"], task.get("person"), task["status"], float(task["since"]))
+        if task
+        else None,
+        park=Park(**park) if park else None,
+        ended_at=row.get("ended_at"),
+    )
+
+
+def case_attributes(row: CaseRow) -> dict[str, Any]:
+    """What a commit sets on the case row: everything but its keys, its lock and its parked token."""
+    case = row.case
+    return {
+        "facility": row.facility,
+        "workflow": row.workflow,
+        "version": row.version,
+        "policy": row.policy,
+        "correlation": row.correlation,
+        "patient": row.patient,
+        "encounter": row.encounter,
+        "opened_at": row.opened_at,
+        "facility_cases": row.facility,
+        "state": row.state,
+        "facts": {name: list(known) for name, known in case.facts.items()},
+        "patient_parameters": dict(case.patient_parameters),
+        "entered": case.entered,
+        "due": case.due,
+        "performers": dict(case.performers),
+        "deferred": [occurrence_item(held) for held in case.deferred],
+        "seq": row.seq,
+        "visit": row.visit,
+        "generation": row.generation,
+        "resumed_at": row.resumed_at,
+        "journal_hash": row.journal_hash,
+        "task": row.task._asdict() if row.task else None,
+        "ended_at": row.ended_at,
+    }
+
+
+def occurrence_item(event: Occurrence) -> dict[str, Any]:
+    """A deferred event as the case row keeps it."""
+    return {
+        "type": event.type,
+        "id": event.id,
+        "at": event.at,
+        "actor_id": event.actor_id,
+        "actor_role": event.actor_role,
+        "values": dict(event.values),
+    }
+
+
+def occurrence_from(item: Mapping[str, Any]) -> Occurrence:
+    """A deferred event as decisions see it."""
+    return Occurrence(**{**item, "at": float(item["at"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A state entry; what the execution follows."""
+
+    case: str
+    number: int
+    generation: int
+    transition: str
+    source: str | None
+    target: str
+    entered: float
+    due: float | None
+
+    def item(self) -> Item:
+        """As a row."""
+        key = keys.visit(self.case, self.number)
+        item = {
+            "pk": key.pk,
+            "sk": key.sk,
+            "visit": self.number,
+            "generation": self.generation,
+            "transition": self.transition,
+            "from": self.source,
+            "to": self.target,
+            "entered": self.entered,
+            "due": self.due,
+        }
+        return {name: value for name, value in item.items() if value is not None}
+
+
+def visit_from(row: Item) -> Visit:
+    """A state entry as DynamoDB holds it."""
+    return Visit(
+        case=row["pk"].removeprefix("CASE#"),
+        number=row["visit"],
+        generation=row["generation"],
+        transition=row["transition"],
+        source=row.get("from"),
+        target=row["to"],
+        entered=float(row["entered"]),
+        due=row.get("due"),
+    )
+
+
+def signal(
+    visit: Visit, generation: int, now: float, *, entry: int = 0, transition: str | None = None
+) -> dict[str, Any]:
+    """The execution's next input: ids and seconds, nothing else. The wait is what is left until the absolute deadline."""
+    left = 60.0 if visit.due is None else visit.due - now
+    return {
+        "case": visit.case,
+        "generation": generation,
+        "visit": visit.number,
+        "entry": entry,
+        "transition": transition or visit.transition,
+        "state": visit.target,
+        "timeout": max(1, min(99_999_999, int(-(-left // 1)))),
+    }
+
+
+def moved_on(row: CaseRow, **changes: Any) -> CaseRow:
+    """The row with changes."""
+    return replace(row, **changes)

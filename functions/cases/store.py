@@ -1,0 +1,61 @@
+"""Reading cases, and the one loop in which every change to a case is tried until it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from functions.cases import keys
+from functions.cases.ports import Services
+from functions.cases.rows import CaseRow, case_from
+from functions.cases.table import Contention, Item, Key, WriteRefused, read_all
+from statemachines.machine import Machine
+from statemachines.routing import OnShift
+
+MAX_ATTEMPTS = 60
+"""A change that loses the race so often fails as a fault, and its message is delivered again."""
+
+R = TypeVar("R")
+
+
+class Place(NamedTuple):
+    """The correlation's place: its newest case, and whether that case is still open."""
+
+    case: str
+    open: bool
+
+
+def find_place(services: Services, correlation: str) -> Place | None:
+    """The newest case of a correlation key, if there ever was one."""
+    row = services.table.get(Key(correlation, keys.OPEN))
+    return Place(row["case"], "closed_at" not in row) if row is not None else None
+
+
+def load_case(services: Services, case: str) -> CaseRow | None:
+    """The case, or None when there is no such case."""
+    row = services.table.get(keys.meta(case))
+    return case_from(row) if row is not None else None
+
+
+def machine_of(services: Services, row: CaseRow) -> Machine:
+    """The machine a case runs under: the version and the policy it began with."""
+    return services.library.machine(row.workflow, row.version, row.facility, row.policy)
+
+
+def roster(services: Services, facility: str) -> list[OnShift]:
+    """Everybody on the facility's roster, with the end of their shift."""
+    rows: list[Item] = read_all(services.table, keys.staff(facility, "").pk)
+    return [OnShift(row["sk"], tuple(row["roles"]), float(row["until"])) for row in rows]
+
+
+def persist(services: Services, attempt: Callable[[int], R]) -> R:
+    """Run ``attempt`` (read, decide, write) until no race is lost. Each try reads and decides anew.
+
+    Raises Contention after MAX_ATTEMPTS.
+    """
+    for number in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return attempt(number)
+        except (WriteRefused, Contention):
+            services.pause(number)
+    raise Contention(f"gave up after {MAX_ATTEMPTS} tries")

@@ -1,0 +1,160 @@
+"""The sweep: outside Step Functions, it finds cases that nobody follows and deadlines that nobody keeps, and mends them.
+
+The index tells where to look; what is there decides. A case that needs nothing is looked at again when its deadline is due.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from events.parse import parse_event
+from functions.cases import keys
+from functions.cases.commit import FOLLOW_WITHIN_SECONDS, Change, noted, transaction
+from functions.cases.events import place_in
+from functions.cases.follow import decide_overdue
+from functions.cases.journal import Entry, Kind
+from functions.cases.outcome import Unplaceable
+from functions.cases.ports import Services
+from functions.cases.quarantine import quarantine
+from functions.cases.rows import CaseRow, moved_on
+from functions.cases.settle import settle
+from functions.cases.store import load_case
+from functions.cases.table import Condition, Contention, Delete, Index, Item, Key, Test, Update, WriteRefused
+from functions.cases.unopened import EARLY_LOOK_SECONDS
+
+RUNNING = "RUNNING"
+SUCCEEDED = "SUCCEEDED"
+
+
+class Mended(StrEnum):
+    """What the sweep found and did; counted as a metric."""
+
+    NOTHING = "nothing"
+    SIGNALLED = "signalled"
+    RESTARTED = "restarted"
+    OVERDUE = "overdue"
+    EARLY_PLACED = "early_placed"
+    EARLY_EXPIRED = "early_expired"
+
+
+class Looked(NamedTuple):
+    """One case or held event that the sweep looked at, and what it did."""
+
+    case: str | None
+    mended: Mended
+
+
+def sweep(services: Services, *, limit: int = 200) -> list[Looked]:
+    """Look at everything that is due to be looked at, at most ``limit`` rows in each part of the index."""
+    looked: list[Looked] = []
+    for shard in keys.all_sweep_shards():
+        hints = services.table.query_index(Index.SWEEP, shard, upto=services.now(), limit=limit).items
+        looked.extend(_look_again(services, Key(hint["pk"], hint["sk"])) for hint in hints)
+    return looked
+
+
+def _look_again(services: Services, key: Key) -> Looked:
+    try:
+        return mend(services, key.pk.removeprefix("CASE#")) if key.sk == keys.META else _mend_early(services, key)
+    except (WriteRefused, Contention):
+        return Looked(None, Mended.NOTHING)  # somebody is at work there; the next sweep looks again
+
+
+def mend(services: Services, case: str) -> Looked:
+    """Look at one case: wake, restart or replace its execution, or decide its overdue deadline, if it needs that."""
+    row = load_case(services, case)
+    if row is None:
+        return Looked(case, Mended.NOTHING)
+    now = services.now()
+    status = services.executions.status(row.workflow, row.version, row.id, row.generation)
+    if row.ended_at is not None and status == SUCCEEDED:
+        _next_look(services, row, None)
+        return Looked(case, Mended.NOTHING)
+    if status is None:
+        settle(services, row)
+        _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
+        return Looked(case, Mended.SIGNALLED)
+    if status != RUNNING:
+        return Looked(case, Mended.RESTARTED if _restart(services, row, status) else Mended.NOTHING)
+    if row.ended_at is None and row.case.due is not None and row.case.due < now:
+        decide_overdue(services, row)
+        return Looked(case, Mended.OVERDUE)
+    if 0 < row.parked_visit < row.visit:
+        settle(services, row)
+        _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
+        return Looked(case, Mended.SIGNALLED)
+    later = now + FOLLOW_WITHIN_SECONDS
+    _next_look(services, row, later if row.case.due is None else max(later, row.case.due + FOLLOW_WITHIN_SECONDS))
+    return Looked(case, Mended.NOTHING)
+
+
+def _restart(services: Services, row: CaseRow, status: str) -> bool:
+    """Begin a new generation: the old execution ended without its case, or ended with it at another state."""
+    if row.ended_at is not None:
+        _next_look(services, row, None)  # nothing is left to follow
+        return False
+    now = services.now()
+    entry = Entry(
+        kind=Kind.REPAIRED,
+        at=now,
+        reason="execution_" + status.lower(),
+        because=f"execution {row.generation} ended as {status} while the case was open; a new one follows it",
+        event="execution_ended",
+        event_id=f"execution:{row.generation}",
+        occurred_at=now,
+    )
+    after = moved_on(row, generation=row.generation + 1, resumed_at=row.visit)
+    change = noted(Change(before=row, after=after), entry)
+    services.table.write(transaction(change, now))
+    settle(services, change.after)
+    return True
+
+
+def _next_look(services: Services, row: CaseRow, at: float | None) -> None:
+    services.table.write(
+        (
+            Update(
+                keys.meta(row.id),
+                set={} if at is None else {"look_at": at},
+                remove=("look_at",) if at is None else (),
+                conditions=(Condition("rev", Test.EQUALS, row.rev),),
+            ),
+        )
+    )
+
+
+def _mend_early(services: Services, key: Key) -> Looked:
+    """An event that waits for its case: place it when the case has opened, give it up when its time is over."""
+    item = services.table.get(key)
+    if item is None:
+        return Looked(None, Mended.NOTHING)
+    place = services.table.get(Key(key.pk, keys.OPEN))
+    moment = datetime.fromtimestamp(services.now(), UTC)
+    event = parse_event(item["raw"], now=moment)
+    if place is not None and "closed_at" not in place:
+        placed = place_in(services, item["workflow"], event, item["raw"], held=True)
+        return Looked(placed.case, Mended.EARLY_PLACED)
+    if item["held_until"] <= services.now():
+        _expire(services, key, item, Unplaceable("no_case", "detail.subject", "its case did not open in time"))
+        return Looked(None, Mended.EARLY_EXPIRED)
+    services.table.write(
+        (
+            Update(
+                key,
+                set={"look_at": min(item["held_until"], services.now() + EARLY_LOOK_SECONDS)},
+                conditions=(Condition("pk", Test.EXISTS),),
+            ),
+        )
+    )
+    return Looked(None, Mended.NOTHING)
+
+
+def _expire(services: Services, key: Key, item: Item, why: Unplaceable) -> None:
+    """Quarantine first, then forget the waiting place and the mark: a crash between leaves it in both, never in neither."""
+    moment = datetime.fromtimestamp(services.now(), UTC)
+    event = parse_event(item["raw"], now=moment)
+    quarantine(services, item["raw"], why.reason, why.where, why.mend)
+    mark = services.keys.mark(event.facility, event.event_id, item["workflow"])
+    services.table.write((Delete(key, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))

@@ -1,0 +1,162 @@
+"""Events for which no case is open: one opens it, others wait for it, do not apply, or have nowhere to go."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from events.parse import Event
+from functions.cases import keys
+from functions.cases.commit import opening
+from functions.cases.handoff import HandOff, commit, described
+from functions.cases.marks import SeenBefore, mark_item, marked
+from functions.cases.outcome import Placed, Unplaceable
+from functions.cases.ports import Services
+from functions.cases.rows import CaseRow
+from functions.cases.settle import settle
+from functions.cases.store import Place
+from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Write, WriteRefused
+from statemachines.case import Case, Occurrence
+from statemachines.decide import Outcome, advance
+from statemachines.definition import Unplaced
+from statemachines.machine import Machine
+
+EARLY_LOOK_SECONDS = 60.0
+"""How soon the sweep looks whether the case of an early event has opened after all."""
+
+
+def machine_for_new(services: Services, workflow: str, facility: str) -> tuple[Machine, str]:
+    """The machine that a new case at the facility begins under, and its policy's version.
+
+    Raises Unplaceable for a facility nobody registered, or one that does not run the workflow.
+    """
+    active = services.library.active(facility)
+    if active is None:
+        raise Unplaceable("unknown_facility", "detail.facility", "register the facility, then redrive")
+    version = active.workflows.get(workflow)
+    if version is None:
+        raise Unplaceable("workflow_not_active", "detail.facility", f"the facility does not run {workflow}")
+    return services.library.machine(workflow, version, facility, active.policy), active.policy
+
+
+def open_case(
+    services: Services,
+    workflow: str,
+    event: Event,
+    occurrence: Occurrence,
+    correlation: str,
+    place: Place | None,
+    mark: Key,
+    early: Key | None,
+) -> HandOff | None:
+    """Open a case if the event does that; None when it opens nothing.
+
+    Two events that would open the same case race for the correlation's one place; the loser is decided again as an event of
+    the winner's case.
+    """
+    machine, policy = machine_for_new(services, workflow, event.facility)
+    if (None, event.type) not in machine.arrows:
+        return None
+    now = services.now()
+    progress = advance(machine, Case(), occurrence, now)
+    if not progress.moves:
+        return None
+    definition = machine.definition
+    row = CaseRow(
+        id=services.keys.case(event.facility, workflow, correlation, event.event_id),
+        facility=event.facility,
+        workflow=workflow,
+        version=definition.version,
+        policy=policy,
+        correlation=correlation,
+        patient=event.patient,
+        encounter=event.encounter,
+        opened_at=now,
+        case=progress.case,
+    )
+    change = opening(row, place.case if place is not None else None)
+    change = described(services, machine, change, occurrence, progress, now)
+    decision = progress.decision
+    change = change.also(*marked(mark_item(mark, str(decision.outcome), str(decision.reason), now, row.id), early))
+    commit(services, change, now, mark)
+    settle(services, change.after, change.visits)
+    return HandOff(progress, change.after)
+
+
+def answer_without_case(
+    services: Services,
+    workflow: str,
+    event: Event,
+    occurrence: Occurrence,
+    correlation: str,
+    place: Place | None,
+    mark: Key,
+    raw: str,
+    *,
+    held: bool,
+) -> Placed | Literal[Unplaced.QUARANTINE]:
+    """What becomes of an event that opens nothing while no case is open: held, ignored or refused, or for quarantine."""
+    machine, _ = machine_for_new(services, workflow, event.facility)
+    if (None, event.type) in machine.arrows:
+        decision = advance(machine, Case(), occurrence, services.now()).decision
+        return _alone(
+            services, workflow, event, occurrence, mark, decision.outcome, str(decision.reason), decision.because
+        )
+    expectation = machine.expectations[event.type]
+    if held or expectation.unplaced is Unplaced.QUARANTINE:
+        return Unplaced.QUARANTINE
+    if expectation.unplaced is Unplaced.NOT_APPLICABLE:
+        return _alone(
+            services, workflow, event, occurrence, mark, Outcome.IGNORED, "not_applicable", expectation.because
+        )
+    now = services.now()
+    waiting_place = services.keys.early(correlation, event.facility, event.event_id)
+    waiting = {
+        "pk": waiting_place.pk,
+        "sk": waiting_place.sk,
+        "workflow": workflow,
+        "raw": raw,
+        "held_until": now + expectation.hold_minutes * 60,
+        "sweep": keys.sweep_shard(correlation),
+        "look_at": now + EARLY_LOOK_SECONDS,
+    }
+    return _alone(
+        services,
+        workflow,
+        event,
+        occurrence,
+        mark,
+        Outcome.HELD_EARLY,
+        "before_its_case",
+        expectation.because,
+        Put(waiting, NEW),
+        still_no_case(correlation, place),
+    )
+
+
+def still_no_case(correlation: str, place: Place | None) -> Check:
+    """An event is held only while no case is open; one that opens meanwhile makes this fail, and the event is placed there."""
+    key = Key(correlation, keys.OPEN)
+    if place is None:
+        return Check(key, (Condition("pk", Test.ABSENT),))
+    return Check(key, (Condition("case", Test.EQUALS, place.case), Condition("closed_at", Test.EXISTS)))
+
+
+def _alone(
+    services: Services,
+    workflow: str,
+    event: Event,
+    occurrence: Occurrence,
+    mark: Key,
+    outcome: Outcome,
+    reason: str,
+    because: str,
+    *also: Write,
+) -> Placed:
+    """Note what became of the event, where there is no case to note it in."""
+    try:
+        services.table.write((Put(mark_item(mark, str(outcome), reason, services.now()), NEW), *also))
+    except WriteRefused as refused:
+        if 0 in refused.failed:
+            raise SeenBefore from refused
+        raise
+    return Placed(workflow, outcome, reason, because, None, event.facility, occurred_at=occurrence.at)

@@ -1,0 +1,70 @@
+"""The one place that builds adapters, from the function's environment. Clients are made once per container."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from functions.cases.adapters.dynamodb import DynamoTable
+from functions.cases.adapters.stepfunctions import StepFunctions
+from functions.cases.keys import Keyring
+from functions.cases.library import Library
+from functions.cases.ports import Services
+from statemachines import published
+
+_CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "max_attempts": 4})
+
+
+class NotConfigured(RuntimeError):
+    """The function lacks a setting; the text names the environment variable."""
+
+
+def setting(name: str) -> str:
+    """A setting from the environment. Raises NotConfigured."""
+    value = os.environ.get(name)
+    if not value:
+        raise NotConfigured(f"set {name} in the function's environment; the stack does")
+    return value
+
+
+@cache
+def client(service: str) -> Any:
+    """A boto3 client, made once per container."""
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def pause(attempt: int) -> None:
+    """Wait up to 20 ms times the number of the try, at most half a second, at random: contenders spread out."""
+    time.sleep(random.uniform(0, min(0.5, 0.02 * attempt)))
+
+
+@cache
+def table() -> DynamoTable:
+    """The table."""
+    return DynamoTable(client("dynamodb"), setting("TABLE_NAME"))
+
+
+@cache
+def services() -> Services:
+    """Everything the use cases need, on AWS."""
+    return Services(
+        table=table(),
+        executions=StepFunctions(client("stepfunctions"), setting("STATE_MACHINE_ARN_PREFIX")),
+        keys=keyring(),
+        library=Library(table(), [published.published(*version) for version in published.versions()]),
+        now=time.time,
+        pause=pause,
+    )
+
+
+@cache
+def keyring() -> Keyring:
+    """The keyring, under the secret that the stack made."""
+    secret = client("secretsmanager").get_secret_value(SecretId=setting("HMAC_SECRET_ARN"))["SecretString"]
+    return Keyring(secret.encode())

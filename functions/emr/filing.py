@@ -1,0 +1,184 @@
+"""Files a document in the EMR, reads it back, and takes it back: the work of a system state, with explicit outcomes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from functions.emr.attempt import LEASE, Attempt, EmrUnavailable, begin
+from functions.emr.client import FhirClient, bears
+from functions.emr.document import document_differences, document_resource, entered_in_error, is_retracted
+from functions.emr.documentation import DocumentId, OxygenDocumentation
+from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded
+from functions.emr.looking import look_for, read_known
+from functions.emr.results import Busy, Conflict, Found, Missing, Rejected, Unknown, Written
+
+_TYPE: Final = "DocumentReference"
+_MAX_DECISIONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The EMR says that it has the document; nobody has read it back yet."""
+
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The EMR has the document, and it says what was to be filed."""
+
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The EMR has, or had, a document of this identity that is not what was to be filed. `elements` are paths."""
+
+    resource_id: str
+    elements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The document will not be filed: the EMR refused it with this status, or it was retracted (status None)."""
+
+    status: int | None
+    diagnostics: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """Whatever the EMR had of the document is marked entered-in-error; None when it had nothing. It stays retracted."""
+
+    resource_id: str | None
+
+
+FileResult: TypeAlias = Sent | Confirmed | Mismatch | Failed | Unknown
+ConfirmResult: TypeAlias = Confirmed | Mismatch | Failed | Missing
+RetractResult: TypeAlias = Retracted | Failed
+
+
+def document_key(client: FhirClient, document: DocumentId) -> LedgerKey:
+    """The ledger's key of a document in an EMR."""
+    return LedgerKey(client.emr, _TYPE, document.source_id)
+
+
+def file_document(
+    client: FhirClient, ledger: Ledger, document: OxygenDocumentation, *, at: datetime, lease: timedelta = LEASE
+) -> FileResult:
+    """Files a document once. What is there already is compared, never overwritten; what was retracted stays so.
+
+    After Unknown, the same call looks into the EMR before it files again. `at` is the wall-clock time now.
+    Raises EmrUnavailable when surely nothing was filed and the same can be tried again.
+    """
+    with _begun(client, ledger, document.id, at, lease) as attempt:
+        if attempt.row.status is LedgerStatus.RETRACTED:
+            return Failed(None, "retracted")
+        must_look = not attempt.is_first
+        for _ in range(_MAX_DECISIONS):
+            if must_look:
+                known = _confirm(client, attempt, document)
+                if not isinstance(known, Missing):
+                    return known
+            identifier = document.id.identifier
+            match client.create(document_resource(document), if_none_exist=identifier):
+                case Written(resource_id, version):
+                    attempt.record(LedgerStatus.WRITTEN, resource_id, version)
+                    return Sent(resource_id)
+                case Found(_, _, body) as found if bears(body, identifier):
+                    return _compared(attempt, found, document)
+                case Found() | Conflict():
+                    must_look = True
+                case Busy(retry_after):
+                    raise EmrUnavailable("the EMR is busy", retry_after)
+                case Unknown() as unknown:
+                    attempt.record(LedgerStatus.UNKNOWN)
+                    return unknown
+                case Rejected(status, diagnostics):
+                    attempt.record(LedgerStatus.REJECTED)
+                    return Failed(status, diagnostics)
+        raise EmrUnavailable(f"the EMR had {_MAX_DECISIONS} conflicts over a document that nobody can find")
+
+
+def confirm_document(
+    client: FhirClient, ledger: Ledger, document: OxygenDocumentation, *, at: datetime, lease: timedelta = LEASE
+) -> ConfirmResult:
+    """Reads a document back and compares it; Missing when the EMR has none. Raises EmrUnavailable."""
+    with _begun(client, ledger, document.id, at, lease) as attempt:
+        if attempt.row.status is LedgerStatus.RETRACTED:
+            return Failed(None, "retracted")
+        return _confirm(client, attempt, document)
+
+
+def retract_document(
+    client: FhirClient, ledger: Ledger, document: DocumentId, *, at: datetime, lease: timedelta = LEASE
+) -> RetractResult:
+    """Marks a document entered-in-error, and makes sure that no late attempt files it again.
+
+    Raises EmrUnavailable when the same has to be tried again.
+    """
+    with _begun(client, ledger, document, at, lease) as attempt:
+        for _ in range(_MAX_DECISIONS):
+            # Always a search: the attempt that the ledger lost track of is the one to retract.
+            look = look_for(client, _TYPE, document.identifier, known_id=attempt.row.resource_id)
+            if isinstance(look, Rejected):
+                return Failed(look.status, look.diagnostics)
+            found = look.found or _known(client, attempt)
+            if isinstance(found, Rejected):
+                return Failed(found.status, found.diagnostics)
+            if found is None or is_retracted(found.body):
+                resource_id, version = (found.resource_id, found.version) if found is not None else (None, None)
+                attempt.record(LedgerStatus.RETRACTED, resource_id, version)
+                return Retracted(resource_id)
+            match client.update(entered_in_error(found.body), if_match=found.version):
+                case Written(resource_id, version):
+                    attempt.record(LedgerStatus.RETRACTED, resource_id, version)
+                    return Retracted(resource_id)
+                case Missing() | Conflict():
+                    continue
+                case Busy(retry_after):
+                    raise EmrUnavailable("the EMR is busy", retry_after)
+                case Unknown(why):
+                    raise EmrUnavailable(why)
+                case Rejected(status, diagnostics):
+                    return Failed(status, diagnostics)
+        raise EmrUnavailable(f"the document changed {_MAX_DECISIONS} times while it was being retracted")
+
+
+def _begun(client: FhirClient, ledger: Ledger, document: DocumentId, at: datetime, lease: timedelta) -> Attempt:
+    attempt = begin(ledger, document_key(client, document), at, lease=lease)
+    if isinstance(attempt, Superseded):
+        raise AssertionError("documents have no revisions")
+    return attempt
+
+
+def _confirm(client: FhirClient, attempt: Attempt, document: OxygenDocumentation) -> ConfirmResult:
+    known = _known(client, attempt)
+    if isinstance(known, Rejected):
+        return Failed(known.status, known.diagnostics)
+    if known is not None:
+        return _compared(attempt, known, document)
+    look = look_for(client, _TYPE, document.id.identifier)
+    if isinstance(look, Rejected):
+        return Failed(look.status, look.diagnostics)
+    if look.found is not None:
+        return _compared(attempt, look.found, document)
+    lost = attempt.row.resource_id
+    # It was there. Who removed it had a reason; filing it again is for a person to decide.
+    return Mismatch(lost, (_TYPE,)) if lost is not None else Missing()
+
+
+def _known(client: FhirClient, attempt: Attempt) -> Found | Rejected | None:
+    if attempt.row.resource_id is None:
+        return None
+    known = read_known(client, _TYPE, attempt.row.resource_id)
+    return None if isinstance(known, Missing) else known
+
+
+def _compared(attempt: Attempt, found: Found, document: OxygenDocumentation) -> Confirmed | Mismatch | Failed:
+    if is_retracted(found.body):
+        attempt.record(LedgerStatus.RETRACTED, found.resource_id, found.version)
+        return Failed(None, "retracted")
+    attempt.record(LedgerStatus.WRITTEN, found.resource_id, found.version)
+    differences = document_differences(found.body, document)
+    return Mismatch(found.resource_id, differences) if differences else Confirmed(found.resource_id)

@@ -1,0 +1,76 @@
+"""Finds what the EMR has of something before anything is written, and takes duplicates out of the way."""
+
+import copy
+from dataclasses import dataclass
+
+from functions.emr.attempt import EmrUnavailable
+from functions.emr.client import FhirClient
+from functions.emr.elements import same_identifier
+from functions.emr.identifiers import RETIRED_SUFFIX, Identifier
+from functions.emr.results import Busy, Found, Matches, Missing, Rejected, Resource, Unknown, Written
+
+_ENTERED_IN_ERROR = "entered-in-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the EMR has: the one resource that counts, or None; and how many more there were, and were retired."""
+
+    found: Found | None
+    duplicates: int = 0
+    retired: int = 0
+
+
+def read_known(client: FhirClient, resource_type: str, resource_id: str) -> Found | Missing | Rejected:
+    """Reads a resource whose id the ledger knows. Raises EmrUnavailable."""
+    match client.read(resource_type, resource_id):
+        case Busy(retry_after):
+            raise EmrUnavailable("the EMR is busy", retry_after)
+        case Unknown(why):
+            raise EmrUnavailable(why)
+        case known:
+            return known
+
+
+def look_for(
+    client: FhirClient, resource_type: str, identifier: Identifier, *, known_id: str | None = None
+) -> Look | Rejected:
+    """Searches by identifier; of several resources one is kept and the others are marked entered-in-error.
+
+    Kept is one that is not in error already, rather the one that the ledger knows, else the one longest unchanged.
+    What could not be retired now stays for the next look. Raises EmrUnavailable.
+    """
+    match client.find(resource_type, identifier):
+        case Busy(retry_after):
+            raise EmrUnavailable("the EMR is busy", retry_after)
+        case Unknown(why):
+            raise EmrUnavailable(why)
+        case Rejected() as rejected:
+            return rejected
+        case Matches(()):
+            return Look(None)
+        case Matches(found):
+            kept, *duplicates = sorted(found, key=lambda one: _rank(one, known_id))
+            retired = [one for one in duplicates if _retire(client, one, identifier)]
+            return Look(kept, duplicates=len(duplicates), retired=len(retired))
+
+
+def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, str, str]:
+    meta = one.body.get("meta")
+    changed = str(meta.get("lastUpdated", "")) if isinstance(meta, dict) else ""
+    return one.body.get("status") == _ENTERED_IN_ERROR, one.resource_id != known_id, changed, one.resource_id
+
+
+def _retire(client: FhirClient, duplicate: Found, identifier: Identifier) -> bool:
+    result = client.update(_retired(duplicate.body, identifier), if_match=duplicate.version)
+    return isinstance(result, Written)
+
+
+def _retired(resource: Resource, identifier: Identifier) -> Resource:
+    retired = copy.deepcopy(resource)
+    retired["status"] = _ENTERED_IN_ERROR
+    ours = {"system": identifier.system, "value": identifier.value}
+    for one in retired["identifier"]:
+        if same_identifier(one, ours):
+            one["system"] = f"{identifier.system}{RETIRED_SUFFIX}"
+    return retired

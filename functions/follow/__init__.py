@@ -1,0 +1,1 @@
+"""Answers the executions that follow cases."""

@@ -1,0 +1,1 @@
+"""Finds and mends cases that nobody follows."""

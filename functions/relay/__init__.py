@@ -1,0 +1,1 @@
+"""Passes journal entries on: metrics, events, EMR write-back."""

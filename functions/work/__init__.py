@@ -1,0 +1,1 @@
+"""Performs the system steps of workflows."""

@@ -1,0 +1,1 @@
+"""Makes the EMR show what each case says."""

@@ -1,0 +1,48 @@
+"""Bring the EMR in line with one case, as the case is now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from functions.cases.ports import Services
+from functions.cases.store import load_case, machine_of
+from functions.cases.telemetry import Measure, Telemetry
+from functions.emr.client import FhirClient
+from functions.emr.ledger import Ledger
+from functions.emr.sync import SyncOutcome, SyncResult, ensure_task
+from functions.writeback.mirror import mirror_of
+
+
+class Rejected(RuntimeError):
+    """The EMR refuses what it should show. The message is tried again and ends in the dead-letter queue, where an alarm rings."""
+
+
+class Writeback:
+    """One EMR, its ledger, and the cases it should show."""
+
+    def __init__(
+        self, services: Services, client: FhirClient, ledger: Ledger, telemetry: Telemetry | None = None
+    ) -> None:
+        self._services, self._client, self._ledger = services, client, ledger
+        self._telemetry = telemetry or Telemetry()
+
+    def bring(self, case: str) -> SyncResult | None:
+        """Write the case's Task unless the EMR says so already; None when the case has nothing to show.
+
+        Raises EmrUnavailable when it must be tried again, Rejected when the EMR refuses it.
+        """
+        row = load_case(self._services, case)
+        if row is None:
+            raise LookupError(f"write-back asked for case {case}, which does not exist")
+        mirror = mirror_of(row, machine_of(self._services, row).definition)
+        if mirror is None:
+            return None
+        at = datetime.fromtimestamp(self._services.now(), UTC)
+        result = ensure_task(self._client, self._ledger, mirror, at=at)
+        dimensions = {"workflow": row.workflow, "facility": row.facility}
+        if result.outcome is SyncOutcome.REJECTED:
+            self._telemetry.emit([Measure("WritebackFailed", 1, "Count", dimensions)])
+            raise Rejected(f"the EMR answered {result.status} to the Task of case {case}: {result.diagnostics}")
+        if result.outcome is SyncOutcome.WRITTEN:
+            self._telemetry.emit([Measure("WritebackWritten", 1, "Count", dimensions)])
+        return result

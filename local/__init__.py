@@ -1,0 +1,1 @@
+"""How Baton runs on one machine; never deployed."""

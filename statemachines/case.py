@@ -1,0 +1,44 @@
+"""A case as decisions see it: where it stands, what is known of it, and what waits for a later state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from statemachines.expressions import Known, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that happened, reduced to what a decision needs. ``at`` is when it was true, in epoch seconds.
+
+    ``actor_role`` is None for a device or Baton itself. ``override`` names the transition that a person demands in spite of
+    its guard, with their ``reason``.
+    """
+
+    type: str
+    id: str
+    at: float
+    actor_id: str | None = None
+    actor_role: str | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    override: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run of a workflow for one correlation key. ``state`` None: not open yet.
+
+    ``entered`` and ``due`` belong to the present state (epoch seconds); ``accountable_role`` is the role that the open task
+    was routed to; ``performers`` maps a transition's id to whoever performed it last.
+    """
+
+    state: str | None = None
+    facts: Mapping[str, Known] = field(default_factory=dict)
+    patient_parameters: Mapping[str, Value] = field(default_factory=dict)
+    entered: float = 0.0
+    due: float | None = None
+    accountable_role: str | None = None
+    performers: Mapping[str, str] = field(default_factory=dict)
+    deferred: tuple[Occurrence, ...] = ()

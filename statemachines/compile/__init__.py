@@ -1,0 +1,1 @@
+"""From a workflow definition to what is derived from it: the state machine, the pictures and the hand-off page."""

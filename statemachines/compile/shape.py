@@ -1,0 +1,125 @@
+"""The shape of a picture: which arrows are drawn, which are said in words, and which states form the main path.
+
+A picture that draws an arrow from each of eighteen states shows nothing, so an arrow that many states share is drawn once,
+from the box around them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, Transition
+
+MANY = 4
+"""An arrow from more states than this is shared: drawn once, not from each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """All transitions from one state to another that one drawn arrow stands for; ``late`` when time limits cause them."""
+
+    source: str
+    target: str
+    transitions: tuple[Transition, ...]
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Transitions that the same states share. ``boxed``: the states can be drawn inside one box; else it lists them."""
+
+    states: tuple[str, ...]
+    transitions: tuple[Transition, ...]
+    boxed: bool
+
+    def leaving(self) -> dict[str, tuple[Transition, ...]]:
+        """The transitions to states outside, by target."""
+        targets: dict[str, tuple[Transition, ...]] = {}
+        for transition in self.transitions:
+            if transition.target is not None and transition.target not in self.states:
+                targets[transition.target] = (*targets.get(transition.target, ()), transition)
+        return targets
+
+    def inside(self) -> tuple[Transition, ...]:
+        """The transitions to one of the states themselves, or back to where the case was."""
+        return tuple(t for t in self.transitions if t.target is None or t.target in self.states)
+
+
+class Shape:
+    """What a picture of a definition consists of; everything in the definition's own order."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self._order = {state.name: place for place, state in enumerate(definition.states)}
+        self._single = tuple(t for t in definition.transitions if 0 < len(t.sources) <= MANY)
+
+    @cached_property
+    def opening(self) -> tuple[Transition, ...]:
+        """The transitions that open a case."""
+        return tuple(t for t in self.definition.transitions if not t.sources)
+
+    @cached_property
+    def arrows(self) -> tuple[Arrow, ...]:
+        """The arrows between two states."""
+        found: dict[tuple[str, str, bool], tuple[Transition, ...]] = {}
+        for transition in self._single:
+            for source in transition.sources:
+                if transition.target is not None and transition.target != source:
+                    key = (source, transition.target, transition.on == DEADLINE_MISSED)
+                    found[key] = (*found.get(key, ()), transition)
+        return tuple(Arrow(source, target, rows, late) for (source, target, late), rows in found.items())
+
+    @cached_property
+    def again(self) -> dict[str, tuple[Transition, ...]]:
+        """The transitions that return to the state they leave; said in the state, not drawn."""
+        return {
+            state.name: rows
+            for state in self.definition.states
+            if (rows := tuple(t for t in self._single if state.name in t.sources and t.target in (None, state.name)))
+        }
+
+    @cached_property
+    def shared(self) -> tuple[Shared, ...]:
+        """Transitions from many states, by the states they share; the smallest group first.
+
+        A group gets a box when no other box crosses it and some state lies outside it.
+        """
+        groups: dict[frozenset[str], list[Transition]] = {}
+        for transition in self.definition.transitions:
+            if len(transition.sources) > MANY:
+                groups.setdefault(frozenset(transition.sources), []).append(transition)
+        open_states = {s.name for s in self.definition.states if s.kind is not StateKind.END}
+        boxes: list[frozenset[str]] = []
+        found = []
+        for states, rows in sorted(groups.items(), key=lambda item: len(item[0])):
+            boxed = states != open_states and not any(states & box for box in boxes)
+            if boxed:
+                boxes.append(states)
+            found.append(Shared(tuple(sorted(states, key=self._order.__getitem__)), tuple(rows), boxed))
+        return tuple(found)
+
+    @cached_property
+    def main_path(self) -> tuple[str, ...]:
+        """The course a case takes when nothing goes wrong: from the opening, each time the first way to somewhere new.
+
+        Time limits are not taken; the order of the definition's transitions decides.
+        """
+        place = next((t.target for t in self.opening), None)
+        path: list[str] = []
+        while place is not None and place not in path:
+            path.append(place)
+            place = next(
+                (
+                    t.target
+                    for t in self.definition.transitions
+                    if place in t.sources and t.on != DEADLINE_MISSED and t.target is not None and t.target not in path
+                ),
+                None,
+            )
+        return tuple(path)
+
+    @cached_property
+    def main_steps(self) -> frozenset[tuple[str, str]]:
+        """The (source, target) pairs along the main path."""
+        return frozenset(zip(self.main_path, self.main_path[1:], strict=False))

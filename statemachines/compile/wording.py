@@ -1,0 +1,142 @@
+"""How the parts of a definition read in plain words: the same everywhere that people look."""
+
+from __future__ import annotations
+
+from statemachines.definition import (
+    DEADLINE_MISSED,
+    Definition,
+    Duration,
+    Parameter,
+    State,
+    StateKind,
+    Transition,
+    Unit,
+    Work,
+)
+from statemachines.expressions import AnyGuard, Value, describe
+
+TIME_LIMIT_PASSED = "time limit passed"
+
+_LONGEST_GUARD = 70
+"""Characters; in a picture a longer guard is told by its reason, and the hand-off page spells it out."""
+
+_SECONDS = {Unit.SECONDS: 1, Unit.MINUTES: 60, Unit.HOURS: 3600}
+_SHORT_UNITS = {"a": "years", "{score}": "points", "%": "%", "min": "min"}
+
+
+class Wording:
+    """The vocabulary of one definition: titles of its states, roles and events, its guards and time limits in words."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self._states = {state.name: state for state in definition.states}
+        self._roles = {role.code: role.title for role in definition.roles}
+        self._parameters = {parameter.name: parameter for parameter in definition.parameters}
+        self._facts = {fact.name: fact.title for fact in definition.facts}
+        self._names = {**self._facts, **{name: p.title for name, p in self._parameters.items()}}
+        self._names_with_defaults = {
+            **self._facts,
+            **{name: f"{p.title} ({self.value(p.default, p.unit)})" for name, p in self._parameters.items()},
+        }
+
+    def state(self, name: str) -> str:
+        """The title of a state."""
+        return self._states[name].title
+
+    def states(self, names: tuple[str, ...]) -> str:
+        """Titles in a row; "any open step" where they are all of the open ones."""
+        if len(names) > 1 and set(names) == self.open_states:
+            return "any open step"
+        return ", ".join(self.state(name) for name in names)
+
+    @property
+    def open_states(self) -> frozenset[str]:
+        """The names of all states in which a case is open."""
+        return frozenset(name for name, state in self._states.items() if state.kind is not StateKind.END)
+
+    def role(self, code: str | None) -> str:
+        """The title of a role; a dash for none."""
+        return self._roles.get(code, code) if code is not None else "–"
+
+    def roles(self, codes: tuple[str, ...]) -> str:
+        """Titles of roles in a row."""
+        return ", ".join(self.role(code) for code in codes)
+
+    def event(self, event: str) -> str:
+        """An event type as a person says it: ``spo2_observed`` → "SpO2 observed", ``file.sent`` → "file: sent"."""
+        if event == DEADLINE_MISSED:
+            return TIME_LIMIT_PASSED
+        return " ".join(self._facts.get(word, word) for word in event.replace(".", ": ").replace("_", " ").split(" "))
+
+    def guard(self, guard: AnyGuard, *, defaults: bool = False) -> str:
+        """A guard in words; with ``defaults``, each parameter is followed by its default value."""
+        return describe(guard, names=self._names_with_defaults if defaults else self._names).replace("_", " ")
+
+    def value(self, value: Value, unit: str | None) -> str:
+        """A value with its unit; minutes as hours where that is shorter."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, str):
+            return value.replace("_", " ")
+        if unit == "min":
+            return _span(float(value) * 60)
+        text = f"{value:g}"
+        if unit is None:
+            return text
+        return f"{text}%" if unit == "%" else f"{text} {_SHORT_UNITS.get(unit, unit)}"
+
+    def duration(self, duration: Duration) -> str:
+        """A length of time: "2 h"; of a parameter, its default."""
+        amount = duration.amount
+        if duration.parameter is not None:
+            default = self._parameters[duration.parameter].default
+            amount = float(default)
+        amount = amount or 0
+        if duration.unit is Unit.BUSINESS_DAYS:
+            return f"{amount:g} business day{'' if amount == 1 else 's'}"
+        return _span(amount * _SECONDS[duration.unit])
+
+    def parameter(self, duration: Duration) -> Parameter | None:
+        """The parameter that holds a length of time, if any."""
+        return self._parameters[duration.parameter] if duration.parameter is not None else None
+
+    def does(self, state: State) -> str:
+        """What has to be done in a state."""
+        if state.work is not None:
+            return f"Baton itself: {self.work(state.work)}"
+        return state.instruction
+
+    def work(self, work: Work) -> str:
+        """A system step as a person says it."""
+        return work.name.replace("_", " ")
+
+    def cause(self, transition: Transition) -> str:
+        """What causes a transition, in the few words of a picture, without its guard.
+
+        Of a time limit that is why; of a system step only the outcome, for the step that it leaves is at hand.
+        """
+        if transition.on == DEADLINE_MISSED:
+            return transition.because
+        return self.event(transition.on.rpartition(".")[2])
+
+    def condition(self, transition: Transition) -> str | None:
+        """A transition's guard in the few words of a picture: a long one by its reason; None without a guard."""
+        if transition.when is None:
+            return None
+        words = self.guard(transition.when)
+        return f"if {words}" if len(words) <= _LONGEST_GUARD else transition.because
+
+
+def _span(seconds: float) -> str:
+    """Days, hours, minutes and seconds, as few as say it exactly."""
+    if seconds <= 0:
+        return "0 min"
+    if seconds != round(seconds):
+        return f"{seconds:g} s"
+    parts = []
+    left = int(seconds)
+    for name, length in (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        if count:
+            parts.append(f"{count} {'days' if name == 'day' and count > 1 else name}")
+    return " ".join(parts)

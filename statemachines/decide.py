@@ -1,0 +1,291 @@
+"""What an event means for a case: (machine, case, event, now) → decision. Pure, and the only place where arrows are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from statemachines.case import Case, Occurrence
+from statemachines.deadlines import due
+from statemachines.definition import DEADLINE_MISSED, State, StateKind
+from statemachines.expressions import Known, Value
+from statemachines.machine import Arrow, Machine
+
+MAX_DEFERRED = 20
+"""A case holds at most so many deferred events; one more is refused, so that a case row stays small."""
+
+MAX_MOVES = 8
+"""One event leads to at most so many moves (deferred events included), so that a commit fits one transaction."""
+
+
+class Outcome(StrEnum):
+    """What became of an event. Each event ends as exactly one of these, or in quarantine."""
+
+    MOVED = "moved"
+    RECORDED = "recorded"
+    IGNORED = "ignored"
+    DEFERRED = "deferred"
+    HELD_EARLY = "held_early"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why, as a code that metrics count and tests name."""
+
+    TRANSITION = "transition"
+    OVERRIDE = "override"
+    NO_GUARD_HOLDS = "no_guard_holds"
+    OLDER_THAN_KNOWN = "older_than_known"
+    DECLARED = "declared"
+    NOT_EXPECTED_HERE = "not_expected_here"
+    WRONG_ROLE = "wrong_role"
+    SAME_PERFORMER = "same_performer"
+    CASE_ENDED = "case_ended"
+    TOO_MANY_DEFERRED = "too_many_deferred"
+    NO_SUCH_OVERRIDE = "no_such_override"
+    OVERRIDE_WITHOUT_REASON = "override_without_reason"
+    NOT_YET_DUE = "not_yet_due"
+
+
+class Move(NamedTuple):
+    """One hand-off from state to state. ``entered`` and ``due`` are epoch seconds; ``due`` is None where nobody waits."""
+
+    transition: str
+    source: str | None
+    target: str
+    entered: float
+    due: float | None
+    cause: Occurrence
+    reason: Reason
+    because: str
+
+
+class Decision(NamedTuple):
+    """What one event means for a case. ``facts`` and ``parameters`` hold only what it changed."""
+
+    outcome: Outcome
+    reason: Reason
+    because: str
+    move: Move | None = None
+    facts: Mapping[str, Known] = {}
+    parameters: Mapping[str, Value] = {}
+
+
+def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decision:
+    """Decide one event against a case. ``now`` (epoch seconds) is read from the caller's clock.
+
+    Facts are taken first: an observation that is older than what is known never overwrites it, and an observation all of
+    whose facts are older moves nothing.
+    """
+    facts, all_older = _learn(machine, case, event)
+    parameters = _care_plan(machine, event)
+    if case.state is not None and machine.states[case.state].kind is StateKind.END:
+        return Decision(Outcome.REFUSED, Reason.CASE_ENDED, "the case has ended")
+    if all_older:
+        return Decision(Outcome.RECORDED, Reason.OLDER_THAN_KNOWN, "something newer is known already")
+    merged = {**case.facts, **facts} if facts else case.facts
+    limits = machine.parameters
+    if case.patient_parameters or parameters:
+        limits = {**limits, **case.patient_parameters, **parameters}
+    if event.override is not None:
+        return _override(machine, case, event, now, facts, parameters, merged, limits)
+    arrows = machine.arrows.get((case.state, event.type))
+    if arrows:
+        refused: Decision | None = None
+        for arrow in arrows:
+            if arrow.test is not None and not arrow.test(merged, limits, event.at):
+                continue
+            objection = _objection(arrow, case, event)
+            if objection is not None:
+                refused = refused or objection
+                continue
+            move = _move(machine, arrow, case, event, now, merged, limits, Reason.TRANSITION)
+            return Decision(Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters)
+        if refused is not None:
+            return refused
+    return _without_arrow(machine, case, event, facts, parameters)
+
+
+def _without_arrow(
+    machine: Machine, case: Case, event: Occurrence, facts: Mapping[str, Known], parameters: Mapping[str, Value]
+) -> Decision:
+    state = machine.states[case.state] if case.state is not None else None
+    if state is None:
+        return Decision(Outcome.REFUSED, Reason.NOT_EXPECTED_HERE, "this event opens no case")
+    if (because := state.records.get(event.type)) is not None:
+        return Decision(Outcome.RECORDED, Reason.NO_GUARD_HOLDS, because, None, facts, parameters)
+    if (because := state.ignores.get(event.type)) is not None:
+        return Decision(Outcome.IGNORED, Reason.DECLARED, because, None, facts, parameters)
+    if (because := state.defers.get(event.type)) is not None:
+        if len(case.deferred) >= MAX_DEFERRED:
+            return Decision(Outcome.REFUSED, Reason.TOO_MANY_DEFERRED, f"{MAX_DEFERRED} events wait for a later state")
+        return Decision(Outcome.DEFERRED, Reason.DECLARED, because, None, facts, parameters)
+    if (because := state.refuses.get(event.type)) is not None:
+        return Decision(Outcome.REFUSED, Reason.DECLARED, because)
+    return Decision(Outcome.REFUSED, Reason.NOT_EXPECTED_HERE, f"{event.type} is not expected in {state.name}")
+
+
+def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, Known], bool]:
+    """The facts that the event changes, and whether it is an observation older than all that is known of its facts."""
+    reported = machine.facts.get(event.type)
+    if not reported:
+        return {}, False
+    learned: dict[str, Known] = {}
+    older = False
+    for name, field in reported:
+        value = event.values.get(field)
+        if value is None:
+            continue
+        known = case.facts.get(name)
+        if known is None:
+            learned[name] = Known(value, event.at)
+        elif event.at > known.at or (event.at == known.at and value != known.value):
+            learned[name] = Known(value, event.at, known.value)
+        elif event.at == known.at:
+            continue
+        else:
+            older = True
+    return learned, older and not learned and event.type in machine.observations
+
+
+def _care_plan(machine: Machine, event: Occurrence) -> Mapping[str, Value]:
+    sources = machine.care_plan.get(event.type)
+    if not sources:
+        return {}
+    return {name: value for name, field in sources if (value := event.values.get(field)) is not None}
+
+
+def _objection(arrow: Arrow, case: Case, event: Occurrence) -> Decision | None:
+    """Why this actor may not take the arrow: a wrong role, or the same person where duties are separate."""
+    if arrow.by is not None and event.actor_role not in arrow.by and event.actor_role != case.accountable_role:
+        return Decision(
+            Outcome.REFUSED,
+            Reason.WRONG_ROLE,
+            f"{arrow.id} is for {', '.join(sorted(arrow.by))}, not for {event.actor_role or 'nobody in particular'}",
+        )
+    for earlier in arrow.separate_from:
+        if event.actor_id is not None and case.performers.get(earlier) == event.actor_id:
+            return Decision(
+                Outcome.REFUSED, Reason.SAME_PERFORMER, f"{arrow.id} needs somebody other than who performed {earlier}"
+            )
+    return None
+
+
+def _override(
+    machine: Machine,
+    case: Case,
+    event: Occurrence,
+    now: float,
+    facts: Mapping[str, Known],
+    parameters: Mapping[str, Value],
+    merged: Mapping[str, Known],
+    limits: Mapping[str, Value],
+) -> Decision:
+    arrow = machine.overrides.get((case.state, event.override))
+    if arrow is None:
+        return Decision(
+            Outcome.REFUSED, Reason.NO_SUCH_OVERRIDE, f"{event.override} cannot be taken by override from {case.state}"
+        )
+    if not event.reason:
+        return Decision(Outcome.REFUSED, Reason.OVERRIDE_WITHOUT_REASON, "an override needs a reason")
+    if event.actor_role not in arrow.override_by:
+        roles = ", ".join(sorted(arrow.override_by))
+        return Decision(Outcome.REFUSED, Reason.WRONG_ROLE, f"only {roles} may override {arrow.id}")
+    move = _move(machine, arrow, case, event, now, merged, limits, Reason.OVERRIDE)
+    return Decision(Outcome.MOVED, Reason.OVERRIDE, event.reason, move, facts, parameters)
+
+
+def _move(
+    machine: Machine,
+    arrow: Arrow,
+    case: Case,
+    event: Occurrence,
+    now: float,
+    facts: Mapping[str, Known],
+    limits: Mapping[str, Value],
+    reason: Reason,
+) -> Move:
+    """A state is entered when its event happened, but never before the state it leaves was, and never in the future."""
+    entered = min(now, max(event.at, case.entered))
+    target = arrow.target if arrow.target is not None else case.state
+    assert target is not None, "verified: an arrow that opens a case names its target"
+    ends = _due(machine, machine.states[target], entered, facts, limits, event.at)
+    if target == case.state and event.type != DEADLINE_MISSED and case.due is not None and ends is not None:
+        ends = min(ends, case.due)  # waiting in the same place: news may shorten the wait, never postpone it
+    return Move(arrow.id, case.state, target, entered, ends, event, reason, arrow.because)
+
+
+def _due(
+    machine: Machine, state: State, entered: float, facts: Mapping[str, Known], limits: Mapping[str, Value], at: float
+) -> float | None:
+    if state.deadline is None:
+        return None
+    ends = due(state.deadline.within, entered, limits, machine.policy.calendar)
+    for test, within in machine.sooner.get(state.name, ()):
+        if test(facts, limits, at):
+            ends = min(ends, due(within, entered, limits, machine.policy.calendar))
+    return ends
+
+
+class Progress(NamedTuple):
+    """What one event led to: its own decision, every move in order (deferred events included), and the case afterwards.
+
+    ``taken`` pairs each deferred event that a later state has now answered with its decision.
+    """
+
+    decision: Decision
+    moves: tuple[Move, ...]
+    case: Case
+    taken: tuple[tuple[Occurrence, Decision], ...]
+
+
+def advance(machine: Machine, case: Case, event: Occurrence, now: float) -> Progress:
+    """Decide an event and, when it moves the case, whatever was deferred until now; the case that results is not stored."""
+    decision = decide(machine, case, event, now)
+    after = apply(case, event, decision)
+    if decision.move is None:
+        return Progress(decision, (), after, ())
+    moves = [decision.move]
+    taken: list[tuple[Occurrence, Decision]] = []
+    waiting = sorted(after.deferred, key=lambda e: e.at)
+    progressed = True
+    while progressed and waiting and len(moves) < MAX_MOVES:
+        progressed = False
+        for held in waiting:
+            later = decide(machine, replace(after, deferred=()), held, now)
+            if later.outcome is Outcome.DEFERRED:
+                continue
+            waiting.remove(held)
+            after = replace(apply(after, held, later), deferred=tuple(waiting))
+            taken.append((held, later))
+            if later.move is not None:
+                moves.append(later.move)
+            progressed = True
+            break
+    return Progress(decision, tuple(moves), after, tuple(taken))
+
+
+def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
+    """The case after a decision. The role a task is routed to is the caller's to fill in."""
+    facts = {**case.facts, **decision.facts} if decision.facts else case.facts
+    parameters = {**case.patient_parameters, **decision.parameters} if decision.parameters else case.patient_parameters
+    if decision.outcome is Outcome.DEFERRED:
+        return replace(case, facts=facts, patient_parameters=parameters, deferred=(*case.deferred, event))
+    move = decision.move
+    if move is None:
+        return replace(case, facts=facts, patient_parameters=parameters)
+    performers = case.performers
+    if event.actor_id is not None:
+        performers = {**performers, move.transition: event.actor_id}
+    return replace(
+        case,
+        state=move.target,
+        facts=facts,
+        patient_parameters=parameters,
+        entered=move.entered,
+        due=move.due,
+        accountable_role=None,
+        performers=performers,
+    )

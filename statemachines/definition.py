@@ -1,0 +1,249 @@
+"""The workflow as data: what a published version is, what Lambda functions and tools read.
+
+A definition is written by people in :mod:`statemachines.language` and stored as ``workflow.json``. Its identity is the
+SHA-256 of its canonical JSON: two documents with the same hash decide alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from statemachines.expressions import AnyGuard, Data, Value
+
+DEADLINE_MISSED = "deadline_missed"
+"""The event that a state's deadline makes of itself when it passes."""
+
+Name = str
+EventType = str
+RoleCode = str
+
+
+class Unit(StrEnum):
+    """The unit of a duration. Business days follow the facility's calendar and time zone."""
+
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    BUSINESS_DAYS = "business_days"
+
+
+class StateKind(StrEnum):
+    """Who acts next: a person (waiting), Baton itself (system), or nobody (end)."""
+
+    WAITING = "waiting"
+    SYSTEM = "system"
+    END = "end"
+
+
+class Unplaced(StrEnum):
+    """What becomes of an event for which no case is open."""
+
+    HOLD = "hold"
+    NOT_APPLICABLE = "not_applicable"
+    QUARANTINE = "quarantine"
+
+
+class Late(StrEnum):
+    """What a state does with the outcome of a system step that the case has already left."""
+
+    ACCEPT = "accept"
+    COMPENSATE = "compensate"
+    REFUSE = "refuse"
+
+
+class ValueType(StrEnum):
+    """The type of a fact or a parameter."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CODE = "code"
+
+
+class Role(Data):
+    """A responsibility that people take, by a stable code; ``fallback`` names who stands in, in order."""
+
+    code: RoleCode
+    title: str
+    fallback: tuple[RoleCode, ...] = ()
+
+
+class Source(Data):
+    """Where a value comes from: a field of an event type."""
+
+    event: EventType
+    field: str
+
+
+class Fact(Data):
+    """Something a case knows: type, unit, where it is reported, and after how many minutes it counts as stale."""
+
+    name: Name
+    title: str
+    type: ValueType
+    unit: str | None = None
+    sources: tuple[Source, ...]
+    loinc: str | None = None
+    stale_after_minutes: float | None = None
+
+
+class Parameter(Data):
+    """A limit that a facility, or a patient's care plan (``patient``), may set; else the default. ``source`` cites it."""
+
+    name: Name
+    title: str
+    type: ValueType
+    unit: str | None = None
+    default: Value
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    patient: tuple[Source, ...] = ()
+    source: str
+
+
+class Duration(Data):
+    """A length of time: a constant amount, or the amount that a parameter holds, in ``unit``."""
+
+    amount: float | None = None
+    parameter: Name | None = None
+    unit: Unit = Unit.MINUTES
+
+
+class Sooner(Data):
+    """A shorter time limit that applies while its guard holds."""
+
+    when: AnyGuard
+    within: Duration
+    because: str
+
+
+class Deadline(Data):
+    """How long a state may wait. The shortest of ``within`` and all ``sooner`` limits that hold counts."""
+
+    within: Duration
+    sooner: tuple[Sooner, ...] = ()
+
+
+class EmrStatus(Data):
+    """What the EMR shows while a case is in a state: the FHIR Task's status, and the local state as businessStatus."""
+
+    status: str
+    business_status: str
+    display: str
+
+
+class Work(Data):
+    """A step in which the system itself acts: its name, the outcomes it can have, and how often and long it is tried."""
+
+    name: Name
+    outcomes: tuple[str, ...]
+    attempts: int = Field(default=4, ge=1, le=20)
+    timeout_seconds: int = Field(default=60, ge=1, le=900)
+
+
+class State(Data):
+    """One step of the workflow: who owns the case there, until when, what the EMR shows, and which events it does not move on."""
+
+    name: Name
+    title: str
+    kind: StateKind
+    instruction: str = ""
+    owner: RoleCode | None = None
+    validates: RoleCode | None = None
+    escalates_to: RoleCode | None = None
+    deadline: Deadline | None = None
+    emr: EmrStatus
+    optional: AnyGuard | None = None
+    records: dict[EventType, str] = {}
+    ignores: dict[EventType, str] = {}
+    defers: dict[EventType, str] = {}
+    refuses: dict[EventType, str] = {}
+    work: Work | None = None
+    late: dict[Name, Late] = {}
+
+
+class Transition(Data):
+    """One arrow of the diagram. ``sources`` is empty for an arrow that opens a case; ``target`` None returns to the source.
+
+    ``by`` names the roles that may cause it (empty: anyone, a device too); ``override_by`` those who may take it, with a
+    reason, when its guard does not hold; ``separate_from`` the transitions whose performer may not also perform this one.
+    """
+
+    id: str
+    sources: tuple[Name, ...] = ()
+    on: EventType
+    when: AnyGuard | None = None
+    target: Name | None = None
+    by: tuple[RoleCode, ...] = ()
+    override_by: tuple[RoleCode, ...] = ()
+    separate_from: tuple[str, ...] = ()
+    because: str
+
+
+class Expectation(Data):
+    """An event type the workflow knows, and what becomes of one that arrives while no case is open."""
+
+    event: EventType
+    observation: bool = False
+    unplaced: Unplaced = Unplaced.QUARANTINE
+    because: str = ""
+    hold_minutes: float = 60
+
+
+class Correlation(StrEnum):
+    """Which cases are one: a workflow has at most one open case per correlation key at a facility."""
+
+    ENCOUNTER = "encounter"
+    PATIENT = "patient"
+
+
+class Definition(Data):
+    """A workflow version."""
+
+    workflow: Name
+    version: int = Field(ge=1)
+    title: str
+    purpose: str
+    correlation: Correlation
+    roles: tuple[Role, ...]
+    facts: tuple[Fact, ...]
+    parameters: tuple[Parameter, ...]
+    events: tuple[Expectation, ...]
+    states: tuple[State, ...]
+    transitions: tuple[Transition, ...]
+
+    def state(self, name: Name) -> State:
+        """The state of that name. Raises KeyError when there is none."""
+        for state in self.states:
+            if state.name == name:
+                return state
+        raise KeyError(name)
+
+
+def dump(definition: Definition) -> str:
+    """The document as it is published: readable, stable JSON, without empty fields."""
+    return json.dumps(_pruned(definition.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n"
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _pruned(v) for k, v in value.items() if v is not None and v != [] and v != {} and v != ""}
+    return [_pruned(v) for v in value] if isinstance(value, list) else value
+
+
+def load(text: str | bytes) -> Definition:
+    """Read a workflow document. Raises pydantic.ValidationError, which locates every fault."""
+    return Definition.model_validate_json(text)
+
+
+def digest(definition: Definition) -> str:
+    """SHA-256 (hex) of the canonical JSON of the definition; what pins a published version."""
+    canonical = json.dumps(
+        definition.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""A definition under one facility's policy, indexed for decisions. Built once, asked often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from statemachines.definition import Definition, Duration, RoleCode, State, Transition
+from statemachines.expressions import Test, Value, compile_guard
+from statemachines.policy import Policy
+
+
+class Arrow(NamedTuple):
+    """A transition ready to be decided: its guard compiled, its roles widened by the facility's policy (None: anyone)."""
+
+    id: str
+    target: str | None
+    test: Test | None
+    by: frozenset[RoleCode] | None
+    override_by: frozenset[RoleCode]
+    separate_from: tuple[str, ...]
+    because: str
+
+
+class Machine:
+    """A workflow version as one facility runs it.
+
+    ``arrows`` are found by (state, event type), in the order of the definition; ``overrides`` by (state, transition id);
+    ``facts`` and ``care_plan`` list (name, event field) by event type; ``observations`` are the event types that report
+    facts and are caused by nobody in particular.
+    """
+
+    __slots__ = (
+        "arrows",
+        "care_plan",
+        "definition",
+        "expectations",
+        "facts",
+        "observations",
+        "overrides",
+        "parameters",
+        "policy",
+        "sooner",
+        "states",
+    )
+
+    def __init__(self, definition: Definition, policy: Policy) -> None:
+        """Raises UnknownInPolicy when the policy does not fit the definition."""
+        self.definition = definition
+        self.policy = policy
+        self.parameters: Mapping[str, Value] = policy.resolve(definition)
+        self.states: Mapping[str, State] = {state.name: state for state in definition.states}
+        self.expectations = {expected.event: expected for expected in definition.events}
+        self.arrows: dict[tuple[str | None, str], tuple[Arrow, ...]] = {}
+        self.overrides: dict[tuple[str | None, str | None], Arrow] = {}
+        for transition in definition.transitions:
+            arrow = self._arrow(transition)
+            for source in transition.sources or (None,):
+                self.arrows[source, transition.on] = (*self.arrows.get((source, transition.on), ()), arrow)
+                if transition.override_by:
+                    self.overrides[source, transition.id] = arrow
+        self.facts: dict[str, tuple[tuple[str, str], ...]] = {}
+        for fact in definition.facts:
+            for source_ in fact.sources:
+                self.facts[source_.event] = (*self.facts.get(source_.event, ()), (fact.name, source_.field))
+        self.care_plan: dict[str, tuple[tuple[str, str], ...]] = {}
+        for parameter in definition.parameters:
+            for source_ in parameter.patient:
+                self.care_plan[source_.event] = (
+                    *self.care_plan.get(source_.event, ()),
+                    (parameter.name, source_.field),
+                )
+        self.observations = frozenset(e.event for e in definition.events if e.observation)
+        self.sooner: dict[str, tuple[tuple[Test, Duration], ...]] = {
+            state.name: tuple((compile_guard(s.when), s.within) for s in state.deadline.sooner)
+            for state in definition.states
+            if state.deadline is not None and state.deadline.sooner
+        }
+
+    def _arrow(self, transition: Transition) -> Arrow:
+        return Arrow(
+            transition.id,
+            transition.target,
+            compile_guard(transition.when) if transition.when is not None else None,
+            self.performing(transition.by) if transition.by else None,
+            self.performing(transition.override_by),
+            transition.separate_from,
+            transition.because,
+        )
+
+    def performing(self, roles: tuple[RoleCode, ...]) -> frozenset[RoleCode]:
+        """The roles that may act for any of ``roles`` at this facility."""
+        return frozenset(roles) | {who for role in roles for who in self.policy.performed_by.get(role, ())}

@@ -1,0 +1,422 @@
+"""W1 Oxygen: assess, titrate, document.
+
+A provider orders oxygen; a nurse starts it; a respiratory therapist assesses within the time that the patient's condition
+allows, titrates to the target saturation, and weans; a nurse watches in between. When oxygen ends, it is documented as the
+facility's policy means "complete", and the documentation is filed in the EMR and read back.
+
+Clinical limits are defaults that a facility may set, subject to its clinicians' approval:
+targets and the fall that calls for assessment, British Thoracic Society guideline for oxygen use in adults, 2017;
+times to assessment, UW Health respiratory care policy 1.53; times by NEWS2, Royal College of Physicians, 2017.
+"""
+
+from events.catalog import (
+    AssessmentCompleted,
+    CarePlanUpdated,
+    FilingRetryRequested,
+    FlowsheetCommentRecorded,
+    News2Scored,
+    NoteCosigned,
+    NoteSigned,
+    NoteWritten,
+    OrderCancelled,
+    OxygenChanged,
+    OxygenDiscontinued,
+    OxygenOrdered,
+    PatientDied,
+    PatientDischarged,
+    PatientMerged,
+    PatientTransferred,
+    Spo2Observed,
+    WeaningStarted,
+)
+from statemachines.definition import Correlation, Late, Unplaced, ValueType, Work
+from statemachines.language import (
+    DEADLINE,
+    ParameterTerm,
+    T,
+    WorkOutcome,
+    emr,
+    end,
+    expect,
+    fact,
+    hours,
+    minutes,
+    of,
+    parameter,
+    role,
+    sooner,
+    system,
+    waiting,
+    workflow,
+)
+
+# ── Roles ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+CHARGE_NURSE = role("CHARGE_NURSE", "Charge nurse")
+PROVIDER = role("PROVIDER", "Ordering provider")
+RT_LEAD = role("RT_LEAD", "Respiratory therapy lead", CHARGE_NURSE)
+RT = role("RT", "Respiratory therapist", RT_LEAD, CHARGE_NURSE)
+RN = role("RN", "Nurse", CHARGE_NURSE)
+
+# ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+spo2 = fact(
+    "spo2",
+    "SpO2",
+    ValueType.NUMBER,
+    of(OxygenChanged, lambda e: e.spo2_percent),
+    of(AssessmentCompleted, lambda e: e.spo2_percent),
+    of(Spo2Observed, lambda e: e.spo2_percent),
+    unit="%",
+    loinc="59408-5",
+    stale_after_minutes=240,
+)
+flow = fact("flow", "oxygen flow", ValueType.NUMBER, of(OxygenChanged, lambda e: e.flow_l_min), unit="L/min", loinc="3151-8")
+news2 = fact(
+    "news2",
+    "NEWS2",
+    ValueType.NUMBER,
+    of(News2Scored, lambda e: e.news2),
+    of(AssessmentCompleted, lambda e: e.news2),
+    unit="{score}",
+)
+distress = fact("distress", "distress", ValueType.BOOLEAN, of(AssessmentCompleted, lambda e: e.distress))
+age = fact("age", "age", ValueType.NUMBER, of(OxygenOrdered, lambda e: e.age_years), unit="a")
+hypercapnic = fact(
+    "hypercapnic",
+    "hypercapnic risk",
+    ValueType.BOOLEAN,
+    of(OxygenOrdered, lambda e: e.hypercapnic_risk),
+    of(CarePlanUpdated, lambda e: e.hypercapnic_risk),
+)
+
+# ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+BTS = "BTS guideline for oxygen use in adults in healthcare and emergency settings, 2017"
+UW = "UW Health respiratory care policy 1.53"
+RCP = "Royal College of Physicians, National Early Warning Score 2, 2017"
+OWN = "Baton's default; set by the facility"
+
+_low = (of(OxygenOrdered, lambda e: e.target_spo2_low), of(CarePlanUpdated, lambda e: e.target_spo2_low))
+_high = (of(OxygenOrdered, lambda e: e.target_spo2_high), of(CarePlanUpdated, lambda e: e.target_spo2_high))
+target_low = parameter("target_low", "target low", 94, BTS, unit="%", minimum=70, maximum=100, patient=_low)
+target_high = parameter("target_high", "target high", 98, BTS, unit="%", minimum=70, maximum=100, patient=_high)
+hypercapnic_low = parameter("hypercapnic_low", "target low", 88, BTS, unit="%", minimum=70, maximum=100, patient=_low)
+hypercapnic_high = parameter("hypercapnic_high", "target high", 92, BTS, unit="%", minimum=70, maximum=100, patient=_high)
+fall = parameter("fall", "fall that calls for assessment", 3, BTS, unit="%", minimum=1, maximum=20)
+adult_from = parameter("adult_from", "adult from", 18, UW, unit="a", minimum=12, maximum=21)
+
+
+def _limit(name: str, title: str, default: float, source: str = OWN) -> ParameterTerm:
+    return parameter(name, title, default, source, unit="min", minimum=0.01, maximum=7 * 24 * 60)
+
+
+start_within = _limit("start_within", "start oxygen within", 30)
+assess_adult = _limit("assess_adult", "assess an adult within", 120, UW)
+assess_distress = _limit("assess_distress", "see distress within", 5, f"{UW}: at once; the minutes are Baton's default")
+assess_child = _limit("assess_child", "assess a child within", 60, UW)
+assess_news2_5 = _limit("assess_news2_5", "assess at NEWS2 ≥ 5 within", 60, RCP)
+assess_news2_7 = _limit("assess_news2_7", "assess at NEWS2 ≥ 7 within", 30, RCP)
+escalation = _limit("escalation", "answer an escalation within", 30)
+titrate_within = _limit("titrate_within", "bring into target within", 60)
+recheck_within = _limit("recheck_within", "reassess stable oxygen within", 480)
+wean_within = _limit("wean_within", "complete weaning within", 240)
+trial_within = _limit("trial_within", "end a trial without oxygen within", 60)
+document_within = _limit("document_within", "document within", 240)
+sign_within = _limit("sign_within", "sign within", 720)
+file_within = _limit("file_within", "file within", 15)
+documentation = parameter(
+    "documentation",
+    "documentation is complete with",
+    "signed_note",
+    UW,
+    choices=("signed_note", "cosigned_note", "flowsheet_comment"),
+)
+
+# ── Guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+below = ((hypercapnic == True) & (spo2 < hypercapnic_low)) | (~(hypercapnic == True) & (spo2 < target_low))  # noqa: E712
+above = ((hypercapnic == True) & (spo2 > hypercapnic_high)) | (~(hypercapnic == True) & (spo2 > target_high))  # noqa: E712
+on_room_air = flow == 0
+in_target = spo2.known & ~below & (~above | on_room_air)
+out_of_target = below | (above & ~on_room_air)
+deteriorating = below | spo2.fell(fall)
+wants_note = documentation.one_of("signed_note", "cosigned_note")
+wants_cosign = documentation == "cosigned_note"
+wants_comment = documentation == "flowsheet_comment"
+
+# ── System steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+FILE = Work(name="file_documentation", outcomes=("sent", "failed"))
+CONFIRM = Work(name="confirm_documentation", outcomes=("confirmed", "mismatch", "failed"))
+SENT = WorkOutcome(FILE.name, "sent")
+NOT_SENT = WorkOutcome(FILE.name, "failed")
+CONFIRMED = WorkOutcome(CONFIRM.name, "confirmed")
+MISMATCH = WorkOutcome(CONFIRM.name, "mismatch")
+UNCONFIRMED = WorkOutcome(CONFIRM.name, "failed")
+
+# ── States ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+_waits_for_documentation = "kept until oxygen has ended: documentation follows care"
+_early_documentation = {
+    NoteWritten: _waits_for_documentation,
+    NoteSigned: _waits_for_documentation,
+    NoteCosigned: _waits_for_documentation,
+    FlowsheetCommentRecorded: _waits_for_documentation,
+}
+_news = {News2Scored: "score noted", CarePlanUpdated: "care plan noted", PatientMerged: "patient identity noted"}
+_vitals = {Spo2Observed: "saturation noted", OxygenChanged: "setting noted", **_news}
+_once = {OxygenOrdered: "oxygen is ordered already; change the order in the EMR"}
+_care_is_over = {
+    OxygenChanged: "oxygen has ended; noted for the record",
+    Spo2Observed: "oxygen has ended; noted for the record",
+    AssessmentCompleted: "oxygen has ended; noted for the record",
+    PatientTransferred: "documentation goes on wherever the patient is",
+    PatientDischarged: "documentation goes on after discharge",
+    **_news,
+}
+_care_has_gone_on = {
+    WeaningStarted: "oxygen has ended",
+    OxygenDiscontinued: "oxygen has ended already",
+    OrderCancelled: "oxygen was given; it must be documented",
+}
+
+ORDERED = waiting(
+    "ordered", "Ordered", owner=RN, within=minutes(start_within), do="Start oxygen as ordered",
+    escalates_to=CHARGE_NURSE, emr=emr("ready", "ordered"),
+    records=_news | {Spo2Observed: "saturation noted; oxygen is not started"},
+    defers={AssessmentCompleted: "kept until oxygen is started", **_early_documentation},
+    ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_once,
+)  # fmt: skip
+ORDER_OVERDUE = waiting(
+    "order_overdue", "Start overdue", owner=CHARGE_NURSE, within=minutes(escalation), do="See that oxygen is started",
+    escalates_to=CHARGE_NURSE, emr=emr("ready", "start-overdue"),
+    records=_news | {Spo2Observed: "saturation noted; oxygen is not started"},
+    defers={AssessmentCompleted: "kept until oxygen is started", **_early_documentation},
+    ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_once,
+)  # fmt: skip
+ASSESSMENT_DUE = waiting(
+    "assessment_due", "Assessment due", owner=RT, within=minutes(assess_adult), do="Assess the patient on oxygen",
+    sooner=(
+        sooner(distress == True, minutes(assess_distress), "distress is seen at once"),  # noqa: E712
+        sooner(age < adult_from, minutes(assess_child), "children are assessed sooner"),
+        sooner(news2 >= 5, minutes(assess_news2_5), "NEWS2 of 5 or more: urgent"),
+        sooner(news2 >= 7, minutes(assess_news2_7), "NEWS2 of 7 or more: emergency"),
+    ),
+    escalates_to=RT_LEAD, emr=emr("in-progress", "assessment-due"),
+    records=_vitals,
+    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+)  # fmt: skip
+ESCALATED = waiting(
+    "escalated", "Escalated to RT lead", owner=RT_LEAD, within=minutes(escalation), do="See that the patient is seen now",
+    escalates_to=PROVIDER, emr=emr("in-progress", "escalated"),
+    records=_vitals, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+)  # fmt: skip
+ESCALATED_TO_PROVIDER = waiting(
+    "escalated_to_provider", "Escalated to provider", owner=PROVIDER, within=minutes(escalation),
+    do="Decide what happens with this patient's oxygen", escalates_to=PROVIDER,
+    emr=emr("in-progress", "escalated-to-provider"),
+    records=_vitals, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+)  # fmt: skip
+ASSESSED = waiting(
+    "assessed", "Assessed", owner=RT, within=minutes(titrate_within), do="Set oxygen to bring saturation into target",
+    escalates_to=RT_LEAD, emr=emr("in-progress", "assessed"),
+    records=_news | {AssessmentCompleted: "assessed again"},
+    defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_once,
+)  # fmt: skip
+TITRATING = waiting(
+    "titrating", "Titrating", owner=RT, within=minutes(titrate_within), do="Titrate until saturation is in target",
+    escalates_to=RT_LEAD, emr=emr("in-progress", "titrating"),
+    records=_vitals | {AssessmentCompleted: "assessed again; still out of target"},
+    defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_once,
+)  # fmt: skip
+STABLE = waiting(
+    "stable", "Stable", owner=RN, within=minutes(recheck_within), do="Watch saturation; call RT when it falls",
+    escalates_to=RT, emr=emr("in-progress", "stable"),
+    records=_vitals | {AssessmentCompleted: "assessed again; stable"}, defers=_early_documentation, refuses=_once,
+)  # fmt: skip
+WEANING = waiting(
+    "weaning", "Weaning", owner=RT, within=minutes(wean_within), do="Reduce oxygen while saturation holds",
+    escalates_to=RT_LEAD, emr=emr("in-progress", "weaning"),
+    records=_vitals | {AssessmentCompleted: "assessed while weaning"},
+    ignores={WeaningStarted: "weaning already"}, defers=_early_documentation, refuses=_once,
+)  # fmt: skip
+TRIAL_OFF = waiting(
+    "trial_off", "Trial without oxygen", owner=RN, within=minutes(trial_within), do="Watch on room air; end or resume oxygen",
+    escalates_to=RT, emr=emr("in-progress", "trial-off"),
+    records=_vitals | {AssessmentCompleted: "assessed on room air"},
+    ignores={WeaningStarted: "on room air already"}, defers=_early_documentation, refuses=_once,
+)  # fmt: skip
+TITRATED_UNDOCUMENTED = waiting(
+    "titrated_undocumented", "Titrated, undocumented", owner=RT, within=minutes(document_within),
+    do="Document the oxygen therapy", escalates_to=RT_LEAD, emr=emr("in-progress", "undocumented"),
+    records=_care_is_over, ignores=_care_has_gone_on,
+    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_once,
+)  # fmt: skip
+UNDOCUMENTED_OVERDUE = waiting(
+    "undocumented_overdue", "Documentation overdue", owner=RT_LEAD, within=minutes(escalation),
+    do="See that the oxygen therapy is documented", escalates_to=RT_LEAD, emr=emr("in-progress", "documentation-overdue"),
+    records=_care_is_over, ignores=_care_has_gone_on,
+    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_once,
+)  # fmt: skip
+DOCUMENTED_UNSIGNED = waiting(
+    "documented_unsigned", "Documented, unsigned", owner=RT, within=minutes(sign_within), do="Sign the note",
+    escalates_to=RT_LEAD, emr=emr("in-progress", "unsigned"), optional=wants_note,
+    records=_care_is_over | {NoteWritten: "note changed before signature"},
+    ignores={FlowsheetCommentRecorded: "this facility wants a note", **_care_has_gone_on},
+    defers={NoteCosigned: "kept until the note is signed"}, refuses=_once,
+)  # fmt: skip
+UNSIGNED_OVERDUE = waiting(
+    "unsigned_overdue", "Signature overdue", owner=RT_LEAD, within=minutes(escalation), do="See that the note is signed",
+    escalates_to=RT_LEAD, emr=emr("in-progress", "signature-overdue"), optional=wants_note,
+    records=_care_is_over | {NoteWritten: "note changed before signature"},
+    ignores={FlowsheetCommentRecorded: "this facility wants a note", **_care_has_gone_on},
+    defers={NoteCosigned: "kept until the note is signed"}, refuses=_once,
+)  # fmt: skip
+AWAITING_COSIGN = waiting(
+    "awaiting_cosign", "Awaiting co-signature", owner=PROVIDER, within=minutes(sign_within), do="Co-sign the note",
+    validates=PROVIDER, escalates_to=PROVIDER, emr=emr("in-progress", "awaiting-cosign"), optional=wants_cosign,
+    records=_care_is_over, refuses=_once,
+    ignores={
+        FlowsheetCommentRecorded: "this facility wants a note", NoteWritten: "the note is signed already",
+        NoteSigned: "the note is signed already", **_care_has_gone_on,
+    },
+)  # fmt: skip
+_documented = {
+    NoteWritten: "documentation is complete", NoteSigned: "documentation is complete",
+    NoteCosigned: "documentation is complete", FlowsheetCommentRecorded: "documentation is complete",
+    **_care_has_gone_on,
+}  # fmt: skip
+FILING = system(
+    "filing", "Filing documentation", work=FILE, owner=RT_LEAD, within=minutes(file_within),
+    emr=emr("in-progress", "filing"), records=_care_is_over, ignores=_documented, refuses=_once,
+)  # fmt: skip
+CONFIRMING = system(
+    "confirming", "Reading documentation back", work=CONFIRM, owner=RT_LEAD, within=minutes(file_within),
+    emr=emr("in-progress", "filed-unconfirmed"), records=_care_is_over, ignores=_documented, refuses=_once,
+    late={FILE: Late.ACCEPT},
+)  # fmt: skip
+FILING_FAILED = waiting(
+    "filing_failed", "Filing failed", owner=RT_LEAD, within=minutes(escalation),
+    do="Find out why the EMR did not take the documentation; file again", escalates_to=RT_LEAD,
+    emr=emr("in-progress", "filing-failed"), records=_care_is_over, ignores=_documented, refuses=_once,
+    late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT},
+)  # fmt: skip
+COMPLETE = end("complete", "Complete", emr=emr("completed", "complete"), late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT})
+CANCELLED = end("cancelled", "Cancelled", emr=emr("cancelled", "cancelled"))
+DECEASED = end(
+    "deceased", "Patient died", emr=emr("cancelled", "patient-died"), late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT}
+)
+
+NOT_STARTED = (ORDERED, ORDER_OVERDUE)
+UNSEEN = (ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER)
+ON_OXYGEN = (*UNSEEN, ASSESSED, TITRATING, STABLE, WEANING, TRIAL_OFF)
+UNDOCUMENTED = (TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE)
+UNSIGNED = (DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE)
+OPEN = (*NOT_STARTED, *ON_OXYGEN, *UNDOCUMENTED, *UNSIGNED, AWAITING_COSIGN, FILING, CONFIRMING, FILING_FAILED)
+
+# ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
+TRANSITIONS = (
+    # start
+    T("T-01", None, on=OxygenOrdered, to=ORDERED, by=PROVIDER, because="oxygen ordered"),
+    T("T-02", NOT_STARTED, on=OxygenChanged, to=ASSESSMENT_DUE, by=(RN, RT), because="oxygen started"),
+    T("T-03", ORDERED, on=DEADLINE, to=ORDER_OVERDUE, because="oxygen not started in time"),
+    T("T-04", ORDER_OVERDUE, on=DEADLINE, to=None, because="still not started"),
+    T("T-05", NOT_STARTED, on=OrderCancelled, to=CANCELLED, by=PROVIDER, because="cancelled before oxygen was started"),
+    # assess
+    T("T-10", UNSEEN, on=AssessmentCompleted, to=ASSESSED, by=(RT, RT_LEAD, PROVIDER), because="assessed at the bedside",
+      override_by=PROVIDER),
+    T("T-11", ASSESSMENT_DUE, on=DEADLINE, to=ESCALATED, because="not assessed in time"),
+    T("T-12", ESCALATED, on=DEADLINE, to=ESCALATED_TO_PROVIDER, because="escalation not answered in time"),
+    T("T-13", ESCALATED_TO_PROVIDER, on=DEADLINE, to=None, because="escalation still not answered"),
+    T("T-14", ASSESSMENT_DUE, on=News2Scored, when=news2 >= 5, to=None, because="sicker: assess sooner"),
+    # titrate
+    T("T-20", ASSESSED, on=OxygenChanged, when=out_of_target, to=TITRATING, by=RT, because="out of target range"),
+    T("T-21", ASSESSED, on=OxygenChanged, when=~out_of_target, to=STABLE, by=RT, because="within target range"),
+    T("T-22", ASSESSED, on=Spo2Observed, when=out_of_target, to=TITRATING, because="out of target range"),
+    T("T-23", ASSESSED, on=Spo2Observed, when=~out_of_target, to=STABLE, because="within target range"),
+    T("T-24", ASSESSED, on=DEADLINE, to=ESCALATED, because="not titrated in time"),
+    T("T-25", TITRATING, on=OxygenChanged, when=in_target, to=STABLE, by=RT, because="in target range",
+      override_by=(RT_LEAD, PROVIDER)),
+    T("T-26", TITRATING, on=Spo2Observed, when=in_target, to=STABLE, because="in target range"),
+    T("T-27", TITRATING, on=DEADLINE, to=ESCALATED, because="not in target in time"),
+    # watch
+    T("T-30", STABLE, on=OxygenChanged, when=deteriorating, to=ASSESSMENT_DUE, because="saturation fell"),
+    T("T-31", STABLE, on=Spo2Observed, when=deteriorating, to=ASSESSMENT_DUE, because="saturation fell"),
+    T("T-32", STABLE, on=DEADLINE, to=ASSESSMENT_DUE, because="reassessment due"),
+    # wean
+    T("T-40", STABLE, on=WeaningStarted, to=WEANING, by=(RT, RN), because="weaning started"),
+    T("T-41", WEANING, on=OxygenChanged, when=~below & on_room_air, to=TRIAL_OFF, by=(RT, RN), because="oxygen turned off"),
+    T("T-42", WEANING, on=OxygenChanged, when=below, to=TITRATING, because="below target while weaning"),
+    T("T-43", WEANING, on=Spo2Observed, when=below, to=TITRATING, because="below target while weaning"),
+    T("T-44", WEANING, on=DEADLINE, to=ESCALATED, because="not weaned in time"),
+    T("T-45", TRIAL_OFF, on=OxygenChanged, when=below | (flow > 0), to=TITRATING, because="oxygen needed again"),
+    T("T-46", TRIAL_OFF, on=Spo2Observed, when=below, to=TITRATING, because="below target without oxygen"),
+    T("T-47", TRIAL_OFF, on=DEADLINE, to=ESCALATED, because="trial not ended in time"),
+    T("T-48", ON_OXYGEN, on=OxygenDiscontinued, to=TITRATED_UNDOCUMENTED, by=(RN, RT, PROVIDER), because="oxygen ended"),
+    # document, as the facility means "complete"
+    T("T-50", UNDOCUMENTED, on=NoteWritten, when=wants_note, to=DOCUMENTED_UNSIGNED, by=RT, because="note written"),
+    T("T-51", UNDOCUMENTED, on=FlowsheetCommentRecorded, when=wants_comment, to=FILING, by=(RT, RN),
+      because="flowsheet comment is what this facility wants"),
+    T("T-52", TITRATED_UNDOCUMENTED, on=DEADLINE, to=UNDOCUMENTED_OVERDUE, because="not documented in time"),
+    T("T-53", UNDOCUMENTED_OVERDUE, on=DEADLINE, to=None, because="still not documented"),
+    T("T-54", UNSIGNED, on=NoteSigned, when=~wants_cosign, to=FILING, by=RT, because="note signed"),
+    T("T-55", UNSIGNED, on=NoteSigned, when=wants_cosign, to=AWAITING_COSIGN, by=RT,
+      because="note signed; this facility wants a co-signature"),
+    T("T-56", DOCUMENTED_UNSIGNED, on=DEADLINE, to=UNSIGNED_OVERDUE, because="not signed in time"),
+    T("T-57", AWAITING_COSIGN, on=NoteCosigned, to=FILING, by=PROVIDER, separate_from=("T-55",), because="note co-signed"),
+    T("T-58", AWAITING_COSIGN, on=DEADLINE, to=None, because="still not co-signed"),
+    T("T-59", UNSIGNED_OVERDUE, on=DEADLINE, to=None, because="still not signed"),
+    # file
+    T("T-60", FILING, on=SENT, to=CONFIRMING, because="the EMR took the documentation"),
+    T("T-61", FILING, on=NOT_SENT, to=FILING_FAILED, because="the EMR did not take the documentation"),
+    T("T-62", FILING, on=DEADLINE, to=FILING_FAILED, because="not filed in time"),
+    T("T-63", CONFIRMING, on=CONFIRMED, to=COMPLETE, because="the EMR shows what was filed"),
+    T("T-64", CONFIRMING, on=MISMATCH, to=FILING_FAILED, because="the EMR shows something else"),
+    T("T-65", CONFIRMING, on=UNCONFIRMED, to=FILING_FAILED, because="the EMR could not be read back"),
+    T("T-66", CONFIRMING, on=DEADLINE, to=FILING_FAILED, because="not read back in time"),
+    T("T-67", FILING_FAILED, on=FilingRetryRequested, to=FILING, by=(RT_LEAD, RT), because="file again"),
+    T("T-68", FILING_FAILED, on=DEADLINE, to=None, because="still not filed"),
+    # the patient's life goes on
+    T("T-80", ON_OXYGEN, on=PatientTransferred, to=ASSESSMENT_DUE, because="new unit: assess again"),
+    T("T-81", ON_OXYGEN, on=PatientDischarged, to=TITRATED_UNDOCUMENTED, because="discharged: document what was given"),
+    T("T-82", NOT_STARTED, on=PatientDischarged, to=CANCELLED, because="discharged before oxygen was started"),
+    T("T-83", OPEN, on=PatientDied, to=DECEASED, because="the patient died"),
+    T("T-84", ON_OXYGEN, on=OrderCancelled, to=TITRATED_UNDOCUMENTED, by=PROVIDER, because="order cancelled: document"),
+    T("T-85", NOT_STARTED, on=PatientTransferred, to=ORDERED, because="new unit: start there"),
+)  # fmt: skip
+
+OXYGEN = workflow(
+    "oxygen",
+    1,
+    title="Oxygen: assess, titrate, document",
+    purpose="Every patient on oxygen is assessed in time, kept in target, and documented once, with an owner at every step.",
+    correlation=Correlation.ENCOUNTER,
+    roles=(PROVIDER, RT, RN, RT_LEAD, CHARGE_NURSE),
+    facts=(spo2, flow, news2, distress, age, hypercapnic),
+    parameters=(
+        target_low, target_high, hypercapnic_low, hypercapnic_high, fall, adult_from, start_within, assess_distress,
+        assess_adult, assess_child, assess_news2_5, assess_news2_7, escalation, titrate_within, recheck_within, wean_within,
+        trial_within, document_within, sign_within, file_within, documentation,
+    ),
+    events=(
+        expect(OxygenOrdered),
+        expect(OxygenChanged, Unplaced.HOLD, "oxygen may be started before its order arrives"),
+        expect(AssessmentCompleted, Unplaced.HOLD, "an assessment may arrive before its order"),
+        expect(Spo2Observed, Unplaced.NOT_APPLICABLE, "no oxygen case is open for this encounter"),
+        expect(News2Scored, Unplaced.NOT_APPLICABLE, "no oxygen case is open for this encounter"),
+        expect(WeaningStarted),
+        expect(OxygenDiscontinued),
+        expect(NoteWritten, Unplaced.NOT_APPLICABLE, "no oxygen case waits for this note"),
+        expect(NoteSigned, Unplaced.NOT_APPLICABLE, "no oxygen case waits for this note"),
+        expect(NoteCosigned, Unplaced.NOT_APPLICABLE, "no oxygen case waits for this note"),
+        expect(FlowsheetCommentRecorded, Unplaced.NOT_APPLICABLE, "no oxygen case waits for this comment"),
+        expect(FilingRetryRequested),
+        expect(CarePlanUpdated, Unplaced.NOT_APPLICABLE, "no oxygen case is open; the order will carry the target"),
+        expect(OrderCancelled),
+        expect(PatientTransferred, Unplaced.NOT_APPLICABLE, "no oxygen case is open for this encounter"),
+        expect(PatientDischarged, Unplaced.NOT_APPLICABLE, "no oxygen case is open for this encounter"),
+        expect(PatientDied, Unplaced.NOT_APPLICABLE, "no oxygen case is open for this encounter"),
+        expect(PatientMerged, Unplaced.NOT_APPLICABLE, "no oxygen case is open for this encounter"),
+    ),
+    states=(
+        ORDERED, ORDER_OVERDUE, ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER, ASSESSED, TITRATING, STABLE, WEANING,
+        TRIAL_OFF, TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE, AWAITING_COSIGN,
+        FILING, CONFIRMING, FILING_FAILED, COMPLETE, CANCELLED, DECEASED,
+    ),
+    transitions=TRANSITIONS,
+)  # fmt: skip

@@ -81,6 +81,9 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=ID)]
 """An opaque identifier: FHIR's id characters (R4 section 2.24.0.1) and `_`, `:`. `#` and `/` are left out because keys
 and addresses are built from ids."""
 
+ResourceId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9.-]+$")]
+"""The id of a resource in the EMR (https://hl7.org/fhir/R4/datatypes.html#id): what is written back refers to it."""
+
 EventId = Annotated[str, Field(min_length=1, max_length=128, pattern=ID)]
 """Names one event for ever, within its facility. A publisher that retries sends the same id again."""
 
@@ -109,8 +112,8 @@ class Actor(Part):
 class Subject(Part):
     """Whom the event is about."""
 
-    patient: Id = Field(description="Patient id in the EMR.")
-    encounter: Id = Field(description="Encounter (visit) id in the EMR.")
+    patient: ResourceId = Field(description="Patient id in the EMR.")
+    encounter: ResourceId = Field(description="Encounter (visit) id in the EMR.")
 
 
 class Envelope(Part):

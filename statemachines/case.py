@@ -31,12 +31,14 @@ class Case:
     """One run of a workflow for one correlation key. ``state`` None: not open yet.
 
     ``entered`` and ``due`` belong to the present state (epoch seconds); ``accountable_role`` is the role that the open task
-    was routed to; ``performers`` maps a transition's id to whoever performed it last.
+    was routed to; ``performers`` maps a transition's id to whoever performed it last; ``patient_parameters_at`` says when
+    each of the patient's own parameters was set.
     """
 
     state: str | None = None
     facts: Mapping[str, Known] = field(default_factory=dict)
     patient_parameters: Mapping[str, Value] = field(default_factory=dict)
+    patient_parameters_at: Mapping[str, float] = field(default_factory=dict)
     entered: float = 0.0
     due: float | None = None
     accountable_role: str | None = None

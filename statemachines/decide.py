@@ -77,15 +77,15 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
     """Decide one event against a case. ``now`` (epoch seconds) is read from the caller's clock.
 
     Facts are taken first: an observation that is older than what is known never overwrites it, and an observation all of
-    whose facts are older moves nothing.
+    whose facts are older moves nothing. The same holds for the parameters that a care plan sets.
     """
     facts, all_older = _learn(machine, case, event)
-    parameters = _care_plan(machine, event)
+    parameters = _care_plan(machine, case, event)
     if case.state is not None and machine.states[case.state].kind is StateKind.END:
         return Decision(Outcome.REFUSED, Reason.CASE_ENDED, "the case has ended")
     if all_older:
         return Decision(Outcome.RECORDED, Reason.OLDER_THAN_KNOWN, "something newer is known already")
-    merged = {**case.facts, **facts} if facts else case.facts
+    merged = _as_seen(machine, case, event, facts)
     limits = machine.parameters
     if case.patient_parameters or parameters:
         limits = {**limits, **case.patient_parameters, **parameters}
@@ -150,11 +150,27 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
     return learned, older and not learned and event.type in machine.observations
 
 
-def _care_plan(machine: Machine, event: Occurrence) -> Mapping[str, Value]:
+def _as_seen(machine: Machine, case: Case, event: Occurrence, learned: Mapping[str, Known]) -> Mapping[str, Known]:
+    """The facts as the event's guards see them: a rise or fall that another event of the same moment reported is not its own."""
+    reported = {name for name, field in machine.facts.get(event.type, ()) if event.values.get(field) is not None}
+    others = {
+        name: known._replace(previous=None)
+        for name, known in case.facts.items()
+        if known.at == event.at and known.previous is not None and name not in reported
+    }
+    return {**case.facts, **others, **learned} if others or learned else case.facts
+
+
+def _care_plan(machine: Machine, case: Case, event: Occurrence) -> Mapping[str, Value]:
     sources = machine.care_plan.get(event.type)
     if not sources:
         return {}
-    return {name: value for name, field in sources if (value := event.values.get(field)) is not None}
+    known = case.patient_parameters_at
+    return {
+        name: value
+        for name, field in sources
+        if (value := event.values.get(field)) is not None and event.at >= known.get(name, event.at)
+    }
 
 
 def _objection(arrow: Arrow, case: Case, event: Occurrence) -> Decision | None:
@@ -270,12 +286,17 @@ def advance(machine: Machine, case: Case, event: Occurrence, now: float) -> Prog
 def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
     """The case after a decision. The role a task is routed to is the caller's to fill in."""
     facts = {**case.facts, **decision.facts} if decision.facts else case.facts
-    parameters = {**case.patient_parameters, **decision.parameters} if decision.parameters else case.patient_parameters
+    if decision.parameters:
+        case = replace(
+            case,
+            patient_parameters={**case.patient_parameters, **decision.parameters},
+            patient_parameters_at={**case.patient_parameters_at, **dict.fromkeys(decision.parameters, event.at)},
+        )
     if decision.outcome is Outcome.DEFERRED:
-        return replace(case, facts=facts, patient_parameters=parameters, deferred=(*case.deferred, event))
+        return replace(case, facts=facts, deferred=(*case.deferred, event))
     move = decision.move
     if move is None:
-        return replace(case, facts=facts, patient_parameters=parameters)
+        return replace(case, facts=facts)
     performers = case.performers
     if event.actor_id is not None:
         performers = {**performers, move.transition: event.actor_id}
@@ -283,7 +304,6 @@ def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
         case,
         state=move.target,
         facts=facts,
-        patient_parameters=parameters,
         entered=move.entered,
         due=move.due,
         accountable_role=None,

@@ -78,6 +78,13 @@ class Policy(Data):
                     f"{where}: parameter {name!r} lies between {parameter.minimum} and {parameter.maximum}, not {value!r}"
                 )
         roles = {role.code for role in definition.roles}
+        for setting, chains in (("performed_by", self.performed_by), ("fallbacks", self.fallbacks)):
+            for role, others in chains.items():
+                for unknown in sorted({role, *others} - roles):
+                    raise UnknownInPolicy(
+                        f"{where}: {setting} of {role!r}: {unknown!r} is no role of the workflow; "
+                        f"it has {', '.join(sorted(roles))}"
+                    )
         if self.always_staffed not in roles:
             raise UnknownInPolicy(
                 f"{where}: the always staffed role {self.always_staffed!r} is no role of the workflow"

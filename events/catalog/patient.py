@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from events.catalog.base import EventData, Saturation, Text
 from events.catalog.oxygen import refuse_inverted_target
-from events.envelope import Id
+from events.envelope import Id, ResourceId
 
 
 class CarePlanUpdated(EventData):
@@ -47,4 +47,4 @@ class PatientMerged(EventData):
     Sent by the EMR (HL7 v2 ADT A40).
     """
 
-    surviving_patient: Id = Field(description="Patient id of the record that remains.")
+    surviving_patient: ResourceId = Field(description="Patient id of the record that remains.")

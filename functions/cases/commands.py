@@ -11,8 +11,9 @@ from functions.cases.journal import Entry, Kind
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.ports import Services
 from functions.cases.rows import CLAIMED, OFFERED, CaseRow, OpenTask
+from functions.cases.settle import settle
 from functions.cases.store import load_case, machine_of, persist, roster
-from functions.cases.table import Write
+from functions.cases.table import Item, Key, Write
 from statemachines.case import Occurrence
 from statemachines.decide import Decision, Outcome
 
@@ -90,7 +91,7 @@ def override(services: Services, command: Command, *, transition: str, reason: s
     def attempt(_: int) -> CaseRow:
         row = _open(services, command.case)
         _on_duty(services, row, command.by)
-        mark = services.keys.mark(row.facility, "command:" + command.id, row.workflow)
+        mark = _mark(services, row, command)
         occurrence = Occurrence(
             "overridden", command.id, services.now(), command.by.id, command.by.role, override=transition, reason=reason
         )
@@ -133,7 +134,7 @@ def _hand_on(
                 waited_seconds=round(now - row.task.since, 3),
             ),
         )
-        mark = services.keys.mark(row.facility, "command:" + command.id, row.workflow)
+        mark = _mark(services, row, command)
         change = change.also(*marked(mark_item(mark, str(kind), reason, now, row.id), None))
         commit(services, change.also(*on_shift(row.facility, task.person, now)), now, mark)
         return change.after
@@ -142,10 +143,32 @@ def _hand_on(
 
 
 def _once(services: Services, command: Command, attempt: Callable[[int], CaseRow]) -> CaseRow:
+    """Carry a command out; the same command again changes nothing and is answered as it was the first time."""
     try:
         return persist(services, attempt)
     except SeenBefore:
-        return _open(services, command.case)
+        row, seen = _answered(services, command)
+        if row is None or seen is None or seen["outcome"] == Outcome.REFUSED:
+            reason = seen["reason"] if seen is not None else "unknown"
+            raise Refused(reason, f"refused before ({reason}); give the command a new id to try again") from None
+    except Refused:
+        # What it asked may be impossible now just because it was done: the task is closed, the shift over.
+        row, seen = _answered(services, command)
+        if row is None or seen is None or seen["outcome"] == Outcome.REFUSED:
+            raise
+    settle(services, row)
+    return row
+
+
+def _answered(services: Services, command: Command) -> tuple[CaseRow | None, Item | None]:
+    """The command's case, and what became of the command if it was given before."""
+    row = load_case(services, command.case)
+    return row, services.table.get(_mark(services, row, command)) if row is not None else None
+
+
+def _mark(services: Services, row: CaseRow, command: Command) -> Key:
+    # No event's id contains "#", so no event can take a command's place.
+    return services.keys.mark(row.facility, "command#" + command.id, row.workflow)
 
 
 def _open(services: Services, case: str) -> CaseRow:

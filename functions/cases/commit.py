@@ -198,7 +198,9 @@ def transaction(change: Change, now: float) -> tuple[Write, ...]:
     attributes = case_attributes(row)
     attributes["sweep"] = keys.sweep_shard(row.id)
     attributes["overdue_at"] = None if row.case.due is None else row.case.due + OVERDUE_GRACE_SECONDS
-    attributes["look_at"] = now + FOLLOW_WITHIN_SECONDS if row.parked_visit < row.visit else attributes["overdue_at"]
+    if change.visits or change.before is None or row.generation != change.before.generation:
+        # Nothing else sets it: news that moves nothing must not postpone the sweep's look at a case that nobody follows.
+        attributes["look_at"] = now + FOLLOW_WITHIN_SECONDS
     present = {name: value for name, value in attributes.items() if value is not None}
     absent = tuple(name for name, value in attributes.items() if value is None)
     if change.before is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from events.catalog import type_name
@@ -153,10 +154,14 @@ def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed
 
 
 def drain_early(services: Services, row: CaseRow) -> None:
-    """Place the events that waited for this case to open, in the order in which they happened."""
+    """Place the events that waited for this case to open, in the order in which they happened.
+
+    One whose case has ended meanwhile stays where it is, until its time is over and the sweep gives it up with its reason.
+    """
     moment = datetime.fromtimestamp(services.now(), UTC)
     waiting = [
         (parse_event(item["raw"], now=moment), item) for item in read_all(services.table, row.correlation, "EARLY#")
     ]
     for event, item in sorted(waiting, key=lambda pair: pair[0].occurred_at):
-        place_in(services, item["workflow"], event, item["raw"], held=True)
+        with suppress(Unplaceable):
+            place_in(services, item["workflow"], event, item["raw"], held=True)

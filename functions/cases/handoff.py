@@ -43,8 +43,9 @@ def hand_off(
 ) -> HandOff:
     """Decide an occurrence against a case as read, commit what follows, and let the execution follow.
 
-    ``note`` gives further writes for the decision; ``mark`` is the key among them whose refusal means "seen before". ``signal`` False: the caller is the
-    execution and follows by itself. Raises SeenBefore, WriteRefused when the race was lost (read again, decide again), Contention.
+    ``note`` gives further writes for the decision; ``mark`` is the key among them whose refusal means "seen before".
+    ``signal`` False: the caller is the execution and follows by itself.
+    Raises SeenBefore, WriteRefused when the race was lost (read again, decide again), Contention.
     """
     now = services.now()
     machine = machine_of(services, row)
@@ -52,7 +53,8 @@ def hand_off(
     change = Change(before=row, after=moved_on(row, case=progress.case))
     change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision))
     for taken, later in progress.taken:
-        change = change.also(answered(services.keys.mark(row.facility, taken.id, row.workflow), later))
+        if taken.id != occurrence.id:  # a repetition of what is deferred here is refused by its mark, which takes one write
+            change = change.also(answered(services.keys.mark(row.facility, taken.id, row.workflow), later))
     commit(services, change, now, mark)
     if progress.moves and signal:
         settle(services, change.after, change.visits)

@@ -43,13 +43,19 @@ class Outlet(Protocol):
         """Hand over one message; ``entry`` names it for deduplication within the case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Everything a use case reaches the world through. ``now`` is the only clock."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is needed to read cases. ``now`` is the only clock."""
 
     table: Table
-    executions: Executions
-    keys: Keyring
     library: Library
     now: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services(Reading):
+    """Everything a use case that changes cases reaches the world through."""
+
+    executions: Executions
+    keys: Keyring
     pause: Pause

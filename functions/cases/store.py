@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from functions.cases import keys
-from functions.cases.ports import Services
+from functions.cases.ports import Reading, Services
 from functions.cases.rows import CaseRow, case_from
 from functions.cases.table import Contention, Item, Key, WriteRefused, read_all
 from statemachines.machine import Machine
@@ -25,24 +25,24 @@ class Place(NamedTuple):
     open: bool
 
 
-def find_place(services: Services, correlation: str) -> Place | None:
+def find_place(services: Reading, correlation: str) -> Place | None:
     """The newest case of a correlation key, if there ever was one."""
     row = services.table.get(Key(correlation, keys.OPEN))
     return Place(row["case"], "closed_at" not in row) if row is not None else None
 
 
-def load_case(services: Services, case: str) -> CaseRow | None:
+def load_case(services: Reading, case: str) -> CaseRow | None:
     """The case, or None when there is no such case."""
     row = services.table.get(keys.meta(case))
     return case_from(row) if row is not None else None
 
 
-def machine_of(services: Services, row: CaseRow) -> Machine:
+def machine_of(services: Reading, row: CaseRow) -> Machine:
     """The machine a case runs under: the version and the policy it began with."""
     return services.library.machine(row.workflow, row.version, row.facility, row.policy)
 
 
-def roster(services: Services, facility: str) -> list[OnShift]:
+def roster(services: Reading, facility: str) -> list[OnShift]:
     """Everybody on the facility's roster, with the end of their shift."""
     rows: list[Item] = read_all(services.table, keys.staff(facility, "").pk)
     return [OnShift(row["sk"], tuple(row["roles"]), float(row["until"])) for row in rows]

@@ -5,6 +5,7 @@ The index tells where to look; what is there decides. A case that needs nothing 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -46,13 +47,20 @@ class Looked(NamedTuple):
     mended: Mended
 
 
-def sweep(services: Services, *, limit: int = 200) -> list[Looked]:
-    """Look at everything that is due to be looked at, at most ``limit`` rows in each part of the index."""
-    looked: list[Looked] = []
+def sweep(services: Services, *, limit: int = 200) -> Iterator[Looked]:
+    """Look at everything that is due to be looked at, at most ``limit`` rows in each part of the index.
+
+    A row that cannot be looked at holds up no other: after the last, all faults are raised together as an ExceptionGroup.
+    """
+    faults: list[Exception] = []
     for shard in keys.all_sweep_shards():
-        hints = services.table.query_index(Index.SWEEP, shard, upto=services.now(), limit=limit).items
-        looked.extend(_look_again(services, Key(hint["pk"], hint["sk"])) for hint in hints)
-    return looked
+        for hint in services.table.query_index(Index.SWEEP, shard, upto=services.now(), limit=limit).items:
+            try:
+                yield _look_again(services, Key(hint["pk"], hint["sk"]))
+            except Exception as fault:  # noqa: BLE001 - raised with the others when all have been looked at
+                faults.append(fault)
+    if faults:
+        raise ExceptionGroup(f"{len(faults)} rows could not be looked at", faults)
 
 
 def _look_again(services: Services, key: Key) -> Looked:

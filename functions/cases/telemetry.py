@@ -33,6 +33,7 @@ class Telemetry:
             groups[tuple(sorted(measure.dimensions.items()))].append(measure)
         for dimensions, group in groups.items():
             metrics = EphemeralMetrics(namespace=NAMESPACE)
+            metrics.service = ""  # which function counted is no dimension of what happened
             for name, value in dimensions:
                 metrics.add_dimension(name=name, value=value)
             for measure in group:

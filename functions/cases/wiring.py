@@ -15,7 +15,7 @@ from functions.cases.adapters.dynamodb import DynamoTable
 from functions.cases.adapters.stepfunctions import StepFunctions
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
-from functions.cases.ports import Services
+from functions.cases.ports import Reading, Services
 from statemachines import published
 
 _CONFIG = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "max_attempts": 4})
@@ -51,14 +51,21 @@ def table() -> DynamoTable:
 
 
 @cache
+def reading() -> Reading:
+    """What it takes to read cases, on AWS."""
+    definitions = [published.published(*version) for version in published.versions()]
+    return Reading(table=table(), library=Library(table(), definitions), now=time.time)
+
+
+@cache
 def services() -> Services:
     """Everything the use cases need, on AWS."""
     return Services(
-        table=table(),
+        table=reading().table,
+        library=reading().library,
+        now=reading().now,
         executions=StepFunctions(client("stepfunctions"), setting("STATE_MACHINE_ARN_PREFIX")),
         keys=keyring(),
-        library=Library(table(), [published.published(*version) for version in published.versions()]),
-        now=time.time,
         pause=pause,
     )
 

@@ -58,6 +58,8 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
         done = hand_off(services, now_row, occurrence, signal=False)
         if not done.progress.moves:
             raise LookupError(f"{work}.{outcome} leads nowhere from {now_row.state}")
+        if generation < done.row.generation:  # a newer execution follows the case; it learns the outcome from the journal
+            return superseded(done.row, generation, visit)
         return following(services, done.row, visit)
 
     return persist(services, attempt)

@@ -20,13 +20,13 @@ from functions.cases.telemetry import Telemetry
 from functions.intake.measures import measures_of
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)
 
 
-def record(message: SQSRecord) -> None:
+def handle_record(record: SQSRecord) -> None:
     """One message."""
     services = wiring.services()
-    result = take_in(services, message.body)
+    result = take_in(services, record.body)
     telemetry.emit(measures_of(result, services.now()))
     for line in result if isinstance(result, list) else [result]:
         logger.info(
@@ -43,4 +43,4 @@ def record(message: SQSRecord) -> None:
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """A batch; a message that fails is delivered again, the others are not held up."""
-    return process_partial_response(event=event, record_handler=record, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=handle_record, processor=processor, context=context)

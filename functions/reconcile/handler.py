@@ -6,6 +6,7 @@ hint, then the case itself. Writes: signals, a new generation, an overdue deadli
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
@@ -19,15 +20,15 @@ from functions.cases.sweep import Looked, Mended, mend, sweep
 from functions.cases.telemetry import Measure, Telemetry
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)
 
 
-def record(message: SQSRecord) -> None:
+def handle_record(record: SQSRecord) -> None:
     """One reason to look: an execution that ended, or the time."""
-    detail = message.json_body.get("detail") or {}
+    detail = record.json_body.get("detail") or {}
     execution = detail.get("name")
     services = wiring.services()
-    looked: list[Looked] = [mend(services, str(execution).rpartition("-")[0])] if execution else sweep(services)
+    looked: Iterable[Looked] = [mend(services, str(execution).rpartition("-")[0])] if execution else sweep(services)
     for case, mended in looked:
         if mended is not Mended.NOTHING:
             logger.warning("mended", case=case, what=str(mended))
@@ -38,4 +39,4 @@ def record(message: SQSRecord) -> None:
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """A batch of reasons to look."""
-    return process_partial_response(event=event, record_handler=record, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=handle_record, processor=processor, context=context)

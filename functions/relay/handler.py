@@ -22,7 +22,7 @@ from functions.relay.measures import measures_of
 from functions.relay.outlets import Outlets
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
-processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=logger)
 
 
 @cache
@@ -33,9 +33,9 @@ def outlets() -> Outlets:
     )
 
 
-def record(change: DynamoDBRecord) -> None:
+def handle_record(record: DynamoDBRecord) -> None:
     """One journal entry. What can fail comes first, so that a try that failed has counted nothing."""
-    image = change.dynamodb.new_image if change.dynamodb is not None else None
+    image = record.dynamodb.new_image if record.dynamodb is not None else None
     if image is None:
         raise LookupError("a stream record without a new image; the table's stream must carry new images")
     entry = dict(image)
@@ -49,4 +49,4 @@ def record(change: DynamoDBRecord) -> None:
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """A batch of the stream; a failed record is delivered again with those after it."""
-    return process_partial_response(event=event, record_handler=record, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=handle_record, processor=processor, context=context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from functions.cases.ports import Services
+from functions.cases.ports import Reading
 from functions.cases.store import load_case, machine_of
 from functions.cases.telemetry import Measure, Telemetry
 from functions.emr.client import FhirClient
@@ -21,9 +21,9 @@ class Writeback:
     """One EMR, its ledger, and the cases it should show."""
 
     def __init__(
-        self, services: Services, client: FhirClient, ledger: Ledger, telemetry: Telemetry | None = None
+        self, reading: Reading, client: FhirClient, ledger: Ledger, telemetry: Telemetry | None = None
     ) -> None:
-        self._services, self._client, self._ledger = services, client, ledger
+        self._reading, self._client, self._ledger = reading, client, ledger
         self._telemetry = telemetry or Telemetry()
 
     def bring(self, case: str) -> SyncResult | None:
@@ -31,13 +31,13 @@ class Writeback:
 
         Raises EmrUnavailable when it must be tried again, Rejected when the EMR refuses it.
         """
-        row = load_case(self._services, case)
+        row = load_case(self._reading, case)
         if row is None:
             raise LookupError(f"write-back asked for case {case}, which does not exist")
-        mirror = mirror_of(row, machine_of(self._services, row).definition)
+        mirror = mirror_of(row, machine_of(self._reading, row).definition)
         if mirror is None:
             return None
-        at = datetime.fromtimestamp(self._services.now(), UTC)
+        at = datetime.fromtimestamp(self._reading.now(), UTC)
         result = ensure_task(self._client, self._ledger, mirror, at=at)
         dimensions = {"workflow": row.workflow, "facility": row.facility}
         if result.outcome is SyncOutcome.REJECTED:

@@ -21,21 +21,21 @@ from functions.emr.table_ledger import TableLedger
 from functions.writeback.bring import Writeback
 
 logger, tracer = Logger(), Tracer()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)
 
 
 @cache
 def writeback() -> Writeback:
     """The use case, wired once per container."""
     client = FhirClient(wiring.setting("EMR_BASE_URL"), emr="emr")
-    return Writeback(wiring.services(), client, TableLedger(wiring.table()))
+    return Writeback(wiring.reading(), client, TableLedger(wiring.table()))
 
 
-def record(message: SQSRecord) -> None:
+def handle_record(record: SQSRecord) -> None:
     """One message: the case it names, as it is now."""
-    result = writeback().bring(message.json_body["case"])
+    result = writeback().bring(record.json_body["case"])
     logger.info(
-        "mirrored", case=message.json_body["case"], outcome=str(result.outcome) if result else "nothing_to_show"
+        "mirrored", case=record.json_body["case"], outcome=str(result.outcome) if result else "nothing_to_show"
     )
 
 
@@ -43,4 +43,4 @@ def record(message: SQSRecord) -> None:
 @tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """A batch; a failed message holds back only its own case."""
-    return process_partial_response(event=event, record_handler=record, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=handle_record, processor=processor, context=context)

@@ -7,10 +7,20 @@ share leaves the box around them.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from html import escape
 
+from statemachines.compile.graphviz import (
+    SPARE,
+    attribute_list,
+    chip,
+    escaped,
+    left,
+    paragraph,
+    quoted,
+    stacked,
+    wrapped,
+)
 from statemachines.compile.palette import BOX, CLOSED, INK, LATE, LINE, MUTED, PAPER, SYSTEM, Colour, role_colours
 from statemachines.compile.shape import Arrow, Shape, Shared
 from statemachines.compile.wording import Wording
@@ -21,6 +31,8 @@ FONT = "Helvetica"
 
 _ARROW_WIDTH = 26
 """Characters in a line of an arrow's label."""
+_BOX_WIDTH = 60
+"""Characters in a line of the text in a box around states."""
 _CARD_WIDTH = 34
 """Characters in a line of a state's card."""
 
@@ -38,11 +50,11 @@ class _Drawing:
         self.colours = role_colours(definition)
 
     def text(self) -> str:
-        lines = [f"digraph {_quoted(self.definition.workflow)} {{"]
+        lines = [f"digraph {quoted(self.definition.workflow)} {{"]
         lines += [
-            f"  graph {_attributes(self._graph())}",
-            f"  node {_attributes(_NODE)}",
-            f"  edge {_attributes(_EDGE)}",
+            f"  graph {attribute_list(self._graph())}",
+            f"  node {attribute_list(_NODE)}",
+            f"  edge {attribute_list(_EDGE)}",
         ]
         boxed = [group for group in self.shape.shared if group.boxed]
         inside = {name for group in boxed for name in group.states}
@@ -79,18 +91,23 @@ class _Drawing:
     def _heading(self) -> str:
         d = self.definition
         owners = {state.owner for state in d.states}
-        chips = [_chip(role.title, self.colours[role.code]) for role in d.roles if role.code in owners]
-        chips += [_chip("Baton itself acts", SYSTEM), _chip("Case closed", CLOSED)]
-        owned = "".join(f'<TD ALIGN="LEFT">{chip}</TD><TD WIDTH="4"></TD>' for chip in chips)
+        badges = [chip(role.title, self.colours[role.code]) for role in d.roles if role.code in owners]
+        if any(state.kind is StateKind.SYSTEM for state in d.states):
+            badges.append(chip("Baton itself acts", SYSTEM))
+        badges.append(chip("Case closed", CLOSED))
+        owned = "".join(f'<TD ALIGN="LEFT">{badge}</TD><TD WIDTH="4"></TD>' for badge in badges)
         late = f'<FONT POINT-SIZE="10" COLOR="{LATE}">dashed arrow: a time limit passed</FONT>'
         if any(state.optional is not None for state in d.states):
             late += f'<FONT POINT-SIZE="10" COLOR="{MUTED}"> · dashed box: only where the facility wants it</FONT>'
         limits = f'<FONT POINT-SIZE="10" COLOR="{MUTED}"> · limits are defaults that a facility may set</FONT>'
         rows = [
-            f'<FONT POINT-SIZE="22"><B>{_text(d.title)}</B></FONT>',
-            *(f'<FONT POINT-SIZE="11" COLOR="{MUTED}">{_text(line)}</FONT>' for line in textwrap.wrap(d.purpose, 130)),
-            f'<FONT POINT-SIZE="10" COLOR="{MUTED}">{_text(f"{d.workflow}, version {d.version}, {digest(d)[:12]}")}</FONT>',
-            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{owned}</TR></TABLE>',
+            f'<FONT POINT-SIZE="22"><B>{escaped(d.title)}</B></FONT>',
+            *(
+                f'<FONT POINT-SIZE="11" COLOR="{MUTED}">{escaped(line)}</FONT>'
+                for line in textwrap.wrap(d.purpose, 130)
+            ),
+            f'<FONT POINT-SIZE="10" COLOR="{MUTED}">{escaped(f"{d.workflow}, version {d.version}, {digest(d)[:12]}")}</FONT>',
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{owned}{SPARE}</TR></TABLE>',
             late + limits,
         ]
         body = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows)
@@ -110,7 +127,7 @@ class _Drawing:
                 attributes["style"] = "rounded,filled,dashed"
             if state.kind is StateKind.SYSTEM:
                 attributes["peripheries"] = "2"
-        return f"{indent}{_quoted(state.name)} {_attributes(attributes)}"
+        return f"{indent}{quoted(state.name)} {attribute_list(attributes)}"
 
     def _colour(self, state: State) -> Colour:
         if state.kind is StateKind.SYSTEM or state.owner is None:
@@ -129,39 +146,39 @@ class _Drawing:
     def _card(self, state: State) -> str:
         owner = self.wording.role(state.owner)
         system = state.kind is StateKind.SYSTEM
-        chip = _chip("Baton itself" if system else owner, self._colour(state))
+        badge = chip("Baton itself" if system else owner, self._colour(state))
         limit = f"within {self.wording.duration(state.deadline.within)}" if state.deadline is not None else ""
-        title = f'<FONT POINT-SIZE="14"><B>{_text(state.title)}</B></FONT>'
+        title = f'<FONT POINT-SIZE="14"><B>{escaped(state.title)}</B></FONT>'
         owned = (
             '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
-            f'<TD ALIGN="LEFT">{chip}</TD><TD WIDTH="7"></TD><TD ALIGN="LEFT"><B>{_text(limit)}</B></TD>{_SPARE}</TR></TABLE>'
+            f'<TD ALIGN="LEFT">{badge}</TD><TD WIDTH="7"></TD><TD ALIGN="LEFT"><B>{escaped(limit)}</B></TD>{SPARE}</TR></TABLE>'
         )
-        lines = _lines(f"accountable: {owner}" if system else state.instruction, _CARD_WIDTH, INK, 10)
+        lines = wrapped(f"accountable: {owner}" if system else state.instruction, _CARD_WIDTH, INK, 10)
         for sooner in state.deadline.sooner if state.deadline is not None else ():
-            lines += _lines(
+            lines += wrapped(
                 f"{self.wording.duration(sooner.within)} if {self.wording.guard(sooner.when)}", _CARD_WIDTH, MUTED
             )
         if state.optional is not None:
-            lines += _lines(f"only where {self.wording.guard(state.optional)}", _CARD_WIDTH, MUTED, italic=True)
+            lines += wrapped(f"only where {self.wording.guard(state.optional)}", _CARD_WIDTH, MUTED, italic=True)
         for transition in self.shape.again.get(state.name, ()):
             lines += self._again(transition)
-        return _table(_row(title), _row(owned), _paragraph(lines))
+        return stacked(left(title), left(owned), paragraph(lines))
 
     def _again(self, transition: Transition) -> list[str]:
         words = self.wording.cause(transition)
         if (reason := self.wording.condition(transition)) is not None:
             words += f", {reason}"
         colour = LATE if transition.on == DEADLINE_MISSED else MUTED
-        return _lines(f"↻ {transition.id} {words}", _CARD_WIDTH, colour, bold=transition.id)
+        return wrapped(f"↻ {transition.id} {words}", _CARD_WIDTH, colour, bold=transition.id)
 
     # ── arrows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _opening(self) -> list[str]:
         lines = []
         for place, transition in enumerate(self.shape.opening):
-            start = _quoted(f"start {place}")
-            dot_ = {"shape": "circle", "style": "filled", "label": "", "width": "0.18", "color": INK, "fillcolor": INK}
-            lines.append(f"  {start} {_attributes({**dot_, 'group': 'main', 'tooltip': 'a case opens'})}")
-            lines.append(f"  {start} -> {_quoted(transition.target or '')} {_attributes(self._main((transition,)))}")
+            start = quoted(f"start {place}")
+            mark = {"shape": "circle", "style": "filled", "label": "", "width": "0.18", "color": INK, "fillcolor": INK}
+            lines.append(f"  {start} {attribute_list({**mark, 'group': 'main', 'tooltip': 'a case opens'})}")
+            lines.append(f"  {start} -> {quoted(transition.target or '')} {attribute_list(self._main((transition,)))}")
         return lines
 
     def _arrow(self, arrow: Arrow) -> str:
@@ -173,7 +190,7 @@ class _Drawing:
             attributes = self._said(arrow.transitions)
         if arrow.target in self._beside_start:
             attributes["constraint"] = "false"
-        return f"  {_quoted(arrow.source)} -> {_quoted(arrow.target)} {_attributes(attributes)}"
+        return f"  {quoted(arrow.source)} -> {quoted(arrow.target)} {attribute_list(attributes)}"
 
     def _main(self, transitions: Sequence[Transition]) -> dict[str, str]:
         return {**self._said(transitions), "color": INK, "penwidth": "2.2", "weight": "100"}
@@ -188,15 +205,15 @@ class _Drawing:
         lines: list[str] = []
         for place, transition in enumerate(transitions):
             colour = LATE if transition.on == DEADLINE_MISSED else INK
-            lines += _lines(
+            lines += wrapped(
                 f"{transition.id} {self.wording.cause(transition)}", _ARROW_WIDTH, colour, bold=transition.id
             )
             reason = reasons[place]
             if reason is not None and reason not in reasons[place + 1 : place + 2]:
-                lines += _lines(reason, _ARROW_WIDTH + 2, MUTED, italic=True)
+                lines += wrapped(reason, _ARROW_WIDTH + 2, MUTED, italic=True)
         return (
             '<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD WIDTH="5"></TD><TD>'
-            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{_paragraph(lines)}</TABLE></TD></TR></TABLE>>'
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{paragraph(lines)}</TABLE></TD></TR></TABLE>>'
         )
 
     def _told(self, transition: Transition) -> str:
@@ -209,25 +226,36 @@ class _Drawing:
 
     # ── shared arrows ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _box(self, place: int, group: Shared) -> list[str]:
-        lines: list[str] = []
-        if inside := group.inside():
-            lines += _lines("From each step in this box", 40, MUTED, 10)
-            for transition in inside:
-                to = "stays" if transition.target is None else f"→ {self.wording.state(transition.target)}"
-                lines += _lines(f"{transition.id} {self.wording.cause(transition)} {to}", 60, INK, bold=transition.id)
         attributes = {"style": "rounded,filled", "color": BOX.strong, "fillcolor": BOX.pale, "penwidth": "1.2"}
-        attributes |= {
-            "margin": "16",
-            "labelloc": "t",
-            "labeljust": "r",
-            "label": _table(_paragraph(lines)) if lines else "",
-        }
+        attributes |= {"margin": "16", "labelloc": "t", "labeljust": "r", "label": self._from_each(group)}
         attributes["tooltip"] = f"each of: {self.wording.states(group.states)}"
         return [
-            f"  subgraph {_quoted(f'cluster_{place}')} {{",
-            f"    graph {_attributes(attributes)}",
+            f"  subgraph {quoted(f'cluster_{place}')} {{",
+            f"    graph {attribute_list(attributes)}",
             *(self._state(self.definition.state(name), "    ") for name in group.states),
             "  }",
+        ]
+
+    def _from_each(self, group: Shared) -> str:
+        """What leads from every step in a box to one of them. As much room stays free on its left, for the main path."""
+        if not group.inside():
+            return ""
+        lines = [*wrapped("From each step in this box", _BOX_WIDTH, MUTED, 10), *self._inside(group)]
+        free = 5 * max(30, *(min(_BOX_WIDTH, len(words)) for _, words in self._said_inside(group)))
+        return (
+            f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD WIDTH="{free}"></TD><TD>'
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{paragraph(lines)}</TABLE></TD></TR></TABLE>>'
+        )
+
+    def _inside(self, group: Shared) -> list[str]:
+        said = self._said_inside(group)
+        return [line for id, words in said for line in wrapped(words, _BOX_WIDTH, INK, bold=id)]
+
+    def _said_inside(self, group: Shared) -> list[tuple[str, str]]:
+        """The transitions to one of the group's own states, each with its id, in words."""
+        return [
+            (t.id, f"{t.id} {self.wording.cause(t)} → {self.wording.state(t.target) if t.target else 'stays'}")
+            for t in group.inside()
         ]
 
     def _from_box(self, place: int, group: Shared) -> list[str]:
@@ -238,22 +266,24 @@ class _Drawing:
             main = any((name, target) in self.shape.main_steps for name in group.states)
             attributes = self._main(transitions) if main else self._said(transitions)
             attributes["ltail"] = f"cluster_{place}"
-            lines.append(f"  {_quoted(last[0])} -> {_quoted(target)} {_attributes(attributes)}")
+            lines.append(f"  {quoted(last[0])} -> {quoted(target)} {attribute_list(attributes)}")
         return lines
 
     def _from_list(self, place: int, group: Shared) -> list[str]:
         """States that no box can hold are listed in a small one of their own."""
-        listed = _quoted(f"any {place}")
+        listed = quoted(f"any {place}")
         title = self.wording.states(group.states)
-        lines_ = _lines(title[:1].upper() + title[1:], _CARD_WIDTH, MUTED, 10)
-        attributes = {"label": _table(_paragraph(lines_)), "style": "rounded,dashed", "color": LINE, "tooltip": title}
-        lines = [f"  {listed} {_attributes(attributes)}"]
+        title = f"Each of {title}" if set(group.states) != self.wording.open_states else "Any open step"
+        names = wrapped(title, _CARD_WIDTH, MUTED, 10)
+        attributes = {"label": stacked(paragraph(names)), "style": "rounded,dashed", "color": LINE, "tooltip": title}
+        lines = [f"  {listed} {attribute_list(attributes)}"]
         for target, transitions in group.leaving().items():
-            lines.append(f"  {listed} -> {_quoted(target)} {_attributes(self._said(transitions))}")
-        if inside := group.inside():
-            own = _quoted(f"again {place}")
-            lines.append(f"  {own} {_attributes({'shape': 'plaintext', 'style': '', 'label': self._label(inside)})}")
-            lines.append(f"  {listed} -> {own} {_attributes({'style': 'dotted', 'arrowhead': 'none'})}")
+            lines.append(f"  {listed} -> {quoted(target)} {attribute_list(self._said(transitions))}")
+        if group.inside():
+            own = quoted(f"again {place}")
+            label = stacked(paragraph(self._inside(group)))
+            lines.append(f"  {own} {attribute_list({'shape': 'plaintext', 'style': '', 'label': label})}")
+            lines.append(f"  {listed} -> {own} {attribute_list({'style': 'dotted', 'arrowhead': 'none'})}")
         return lines
 
     # ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +312,7 @@ class _Drawing:
     def _rows(self) -> list[str]:
         top = ["start 0", *(state.name for state in self.definition.states if state.name in self._beside_start)]
         rows = [top, *([name, *beside] for name, beside in self._beside.items())]
-        return [f"  {{rank=same; {'; '.join(map(_quoted, row))}}}" for row in rows if len(row) > 1]
+        return [f"  {{rank=same; {'; '.join(map(quoted, row))}}}" for row in rows if len(row) > 1]
 
 
 _NODE = {"shape": "box", "style": "rounded,filled", "penwidth": "1.4", "margin": "0.12,0.08"}
@@ -290,69 +320,7 @@ _NODE |= {"fontname": FONT, "fontsize": "10", "fontcolor": INK}
 _EDGE = {"fontname": FONT, "fontsize": "9", "fontcolor": INK, "color": LINE, "penwidth": "1.3", "arrowsize": "0.7"}
 
 
-_SPARE = "<TD></TD>" * 12
-"""A row that is wider than its content spreads the rest over its cells: these take it, so that a chip keeps its size."""
-
-
 def _end(state: State) -> str:
-    title = f'<FONT POINT-SIZE="14" COLOR="{PAPER}"><B>{_text(state.title)}</B></FONT>'
-    shown = f'<FONT POINT-SIZE="9" COLOR="{PAPER}">the EMR shows: {_text(state.emr.status)}</FONT>'
-    return _table(f"<TR><TD>{title}</TD></TR>", f"<TR><TD>{shown}</TD></TR>")
-
-
-def _chip(text: str, colour: Colour) -> str:
-    return (
-        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" STYLE="ROUNDED" BGCOLOR="{colour.strong}">'
-        f'<TR><TD><FONT POINT-SIZE="9" COLOR="{PAPER}"><B>{_text(text)}</B></FONT></TD></TR></TABLE>'
-    )
-
-
-def _table(*rows: str) -> str:
-    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>>'
-
-
-def _row(content: str) -> str:
-    return f'<TR><TD ALIGN="LEFT">{content}</TD></TR>'
-
-
-def _paragraph(lines: Iterable[str]) -> str:
-    return _row("".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines))
-
-
-def _lines(text: str, width: int, colour: str, size: int = 9, *, italic: bool = False, bold: str = "") -> list[str]:
-    """Lines of at most ``width`` characters, about equally long; ``bold`` is set bold where it is said first."""
-    lines = []
-    for line in balanced(text, width):
-        words = _text(line)
-        if bold and _text(bold) in words:
-            words, bold = words.replace(_text(bold), f"<B>{_text(bold)}</B>", 1), ""
-        words = f"<I>{words}</I>" if italic else words
-        # A line is as high as the largest letter in it: a larger space at its end lets the lines breathe.
-        lines.append(f'<FONT POINT-SIZE="{size}" COLOR="{colour}">{words}</FONT><FONT POINT-SIZE="{size + 2}"> </FONT>')
-    return lines
-
-
-def balanced(text: str, width: int) -> list[str]:
-    """Wrapped to ``width`` characters in as few lines as that takes, and no wider than they need: no word is left alone."""
-    lines = textwrap.wrap(text, width, break_long_words=False)
-    for narrower in range(width - 1, 0, -1):
-        closer = textwrap.wrap(text, narrower, break_long_words=False)
-        if len(closer) > len(lines) or max(map(len, closer), default=0) > narrower:
-            break
-        lines = closer
-    return lines
-
-
-def _text(text: str) -> str:
-    return escape(text, quote=False)
-
-
-def _attributes(attributes: Mapping[str, str]) -> str:
-    """A DOT attribute list; a value in <…> is an HTML-like label and stands unquoted."""
-    written = (f"{key}={value if value.startswith('<<') else _quoted(value)}" for key, value in attributes.items())
-    return f"[{', '.join(written)}]"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    title = f'<FONT POINT-SIZE="14" COLOR="{PAPER}"><B>{escaped(state.title)}</B></FONT>'
+    shown = f'<FONT POINT-SIZE="9" COLOR="{PAPER}">the EMR shows: {escaped(state.emr.status)}</FONT>'
+    return stacked(f"<TR><TD>{title}</TD></TR>", f"<TR><TD>{shown}</TD></TR>")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, Transition
 
@@ -122,4 +123,4 @@ class Shape:
     @cached_property
     def main_steps(self) -> frozenset[tuple[str, str]]:
         """The (source, target) pairs along the main path."""
-        return frozenset(zip(self.main_path, self.main_path[1:], strict=False))
+        return frozenset(pairwise(self.main_path))

@@ -11,14 +11,15 @@ from statemachines.definition import (
     StateKind,
     Transition,
     Unit,
+    ValueType,
     Work,
 )
 from statemachines.expressions import AnyGuard, Value, describe
 
 TIME_LIMIT_PASSED = "time limit passed"
 
-_LONGEST_GUARD = 70
-"""Characters; in a picture a longer guard is told by its reason, and the hand-off page spells it out."""
+LONGEST_GUARD = 70
+"""Characters; a longer guard is told by its reason in a picture, and gets a number in the hand-off page."""
 
 _SECONDS = {Unit.SECONDS: 1, Unit.MINUTES: 60, Unit.HOURS: 3600}
 _SHORT_UNITS = {"a": "years", "{score}": "points", "%": "%", "min": "min"}
@@ -36,8 +37,13 @@ class Wording:
         self._names = {**self._facts, **{name: p.title for name, p in self._parameters.items()}}
         self._names_with_defaults = {
             **self._facts,
-            **{name: f"{p.title} ({self.value(p.default, p.unit)})" for name, p in self._parameters.items()},
+            **{name: self._with_default(parameter) for name, parameter in self._parameters.items()},
         }
+
+    def _with_default(self, parameter: Parameter) -> str:
+        if parameter.type is not ValueType.NUMBER:
+            return parameter.title
+        return f"{parameter.title} ({self.value(parameter.default, parameter.unit)})"
 
     def state(self, name: str) -> str:
         """The title of a state."""
@@ -47,7 +53,7 @@ class Wording:
         """Titles in a row; "any open step" where they are all of the open ones."""
         if len(names) > 1 and set(names) == self.open_states:
             return "any open step"
-        return ", ".join(self.state(name) for name in names)
+        return "; ".join(self.state(name) for name in names)
 
     @property
     def open_states(self) -> frozenset[str]:
@@ -69,7 +75,7 @@ class Wording:
         return " ".join(self._facts.get(word, word) for word in event.replace(".", ": ").replace("_", " ").split(" "))
 
     def guard(self, guard: AnyGuard, *, defaults: bool = False) -> str:
-        """A guard in words; with ``defaults``, each parameter is followed by its default value."""
+        """A guard in words; with ``defaults``, each limit is followed by its default value."""
         return describe(guard, names=self._names_with_defaults if defaults else self._names).replace("_", " ")
 
     def value(self, value: Value, unit: str | None) -> str:
@@ -124,7 +130,7 @@ class Wording:
         if transition.when is None:
             return None
         words = self.guard(transition.when)
-        return f"if {words}" if len(words) <= _LONGEST_GUARD else transition.because
+        return f"if {words}" if len(words) <= LONGEST_GUARD else transition.because
 
 
 def _span(seconds: float) -> str:

@@ -105,7 +105,7 @@ adult_from = parameter("adult_from", "adult from", 18, UW, unit="a", minimum=12,
 
 
 def _limit(name: str, title: str, default: float, source: str = OWN) -> ParameterTerm:
-    return parameter(name, title, default, source, unit="min", minimum=0.01, maximum=7 * 24 * 60)
+    return parameter(name, title, default, source, unit="min", minimum=0.001, maximum=7 * 24 * 60)
 
 
 start_within = _limit("start_within", "start oxygen within", 30)
@@ -325,8 +325,8 @@ TRANSITIONS = (
     T("T-13", ESCALATED_TO_PROVIDER, on=DEADLINE, to=None, because="escalation still not answered"),
     T("T-14", ASSESSMENT_DUE, on=News2Scored, when=news2 >= 5, to=None, because="sicker: assess sooner"),
     # titrate
-    T("T-20", ASSESSED, on=OxygenChanged, when=out_of_target, to=TITRATING, by=RT, because="out of target range"),
-    T("T-21", ASSESSED, on=OxygenChanged, when=~out_of_target, to=STABLE, by=RT, because="within target range"),
+    T("T-20", ASSESSED, on=OxygenChanged, when=~in_target, to=TITRATING, by=RT, because="not known to be in target range"),
+    T("T-21", ASSESSED, on=OxygenChanged, when=in_target, to=STABLE, by=RT, because="within target range"),
     T("T-22", ASSESSED, on=Spo2Observed, when=out_of_target, to=TITRATING, because="out of target range"),
     T("T-23", ASSESSED, on=Spo2Observed, when=~out_of_target, to=STABLE, because="within target range"),
     T("T-24", ASSESSED, on=DEADLINE, to=ESCALATED, because="not titrated in time"),

@@ -5,33 +5,40 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from functions.cases import keys
 from functions.cases.adapters.following import FollowingExecutions
 from functions.cases.adapters.memory import MemoryTable
+from functions.cases.commands import Command, Person
 from functions.cases.facilities import register
 from functions.cases.intake import take_in
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
 from functions.cases.outcome import Placed
-from functions.cases.ports import Services, Signal
+from functions.cases.ports import Executions, Services, Signal
 from functions.cases.quarantine import Kept
 from functions.cases.rows import CaseRow, case_from
-from functions.cases.table import Index, Item, Table, read_all
+from functions.cases.sweep import Looked, sweep
+from functions.cases.table import Index, Item, Key, Table, read_all
 from functions.cases.work import Step, perform
 from statemachines.definition import Definition
 from statemachines.facilities import facilities
+from statemachines.policy import Policy
 from statemachines.workflows import WORKFLOWS
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()
 SECRET = b"a secret that is made for tests"
+DAY = 24 * 3600.0
 SOURCES = {
     "patient_": "baton.emr",
     "spo2_observed": "baton.emr",
     "shift_": "baton.roster",
 }
+STAFF = ("RT-LINDEN:RT", "RN-ASH:RN", "MD-OAK:PROVIDER", "LEAD-ELM:RT_LEAD", "CN-FIR:CHARGE_NURSE")
+"""One person in each role of the oxygen workflow."""
 
 
 class ScriptedStep:
@@ -58,14 +65,18 @@ class ScriptedStep:
 class World:
     """Drive it with ``send`` and ``pass_time``; look at it with ``case``, ``journal``, ``path``."""
 
-    def __init__(self, *, definitions: Mapping[str, Definition] = WORKFLOWS, table: Table | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        definitions: Mapping[str, Definition] = WORKFLOWS,
+        policies: Mapping[str, Policy] | None = None,
+        table: Table | None = None,
+    ) -> None:
         self.now = START
-        self.memory = MemoryTable()
-        self.table: Table = table or self.memory
-        self.steps: dict[str, Step] = {
-            "file_documentation": ScriptedStep(["sent"] * 100),
-            "confirm_documentation": ScriptedStep(["confirmed"] * 100),
-        }
+        self.table: Table = table or MemoryTable()
+        self.file = ScriptedStep(["sent"] * 100)
+        self.confirm = ScriptedStep(["confirmed"] * 100)
+        self.steps: dict[str, Step] = {"file_documentation": self.file, "confirm_documentation": self.confirm}
         self.following = FollowingExecutions({(d.workflow, d.version): d for d in definitions.values()}, self._perform)
         self.pauses = 0
         self.services = Services(
@@ -78,7 +89,7 @@ class World:
         )
         self.following.services = self.services
         self._ids = itertools.count(1)
-        for policy in facilities().values():
+        for policy in (facilities() if policies is None else policies).values():
             register(self.table, policy, {d.workflow: d.version for d in definitions.values()}, definitions.values())
 
     def _pause(self, _: int) -> None:
@@ -86,6 +97,12 @@ class World:
 
     def _perform(self, services: Services, case: str, generation: int, visit: int, work: str) -> Signal:
         return perform(services, case, generation, visit, work, self.steps[work])
+
+    def through(self, executions: Executions) -> Services:
+        """The same services, but signals go through another port to the executions."""
+        return replace(self.services, executions=executions)
+
+    # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def raw(
         self,
@@ -95,6 +112,7 @@ class World:
         id: str | None = None,
         facility: str = "northfield",
         encounter: str = "E-1",
+        patient: str | None = None,
         by: str | None = None,
         **data: Any,
     ) -> str:
@@ -109,7 +127,7 @@ class World:
             "data": data,
         }
         if not type.startswith("shift_"):
-            detail["subject"] = {"patient": encounter.replace("E", "P"), "encounter": encounter}
+            detail["subject"] = {"patient": patient or encounter.replace("E", "P"), "encounter": encounter}
         if by is not None:
             person, role = by.split(":")
             detail["actor"] = {"id": person, "role": role}
@@ -118,6 +136,12 @@ class World:
     def send(self, type: str, *, run: bool = True, **event: Any) -> Placed | Kept:
         """Send one event and, unless ``run`` is False, let executions follow."""
         return self.deliver(self.raw(type, **event), run=run)
+
+    def place(self, type: str, *, run: bool = True, **event: Any) -> Placed:
+        """Send one event that must not end in quarantine."""
+        placed = self.send(type, run=run, **event)
+        assert isinstance(placed, Placed), placed
+        return placed
 
     def deliver(self, raw: str, *, run: bool = True) -> Placed | Kept:
         """Deliver one message as it is."""
@@ -133,14 +157,32 @@ class World:
             staff, role = person.split(":")
             self.send("shift_started", facility=facility, staff_id=staff, roles=[role], until=until)
 
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass; deadlines fire at their moment."""
+    def off_shift(self, person: str, *, facility: str = "northfield") -> None:
+        """Take a person off shift."""
+        self.send("shift_ended", facility=facility, staff_id=person)
+
+    def pass_time(self, seconds: float, *, run: bool = True) -> None:
+        """Let time pass; deadlines fire at their moment, unless ``run`` is False and Step Functions stands still."""
         end = self.now + seconds
-        while (due := self.following.next_timer()) is not None and due <= end:
+        while run and (due := self.following.next_timer()) is not None and due <= end:
             self.now = max(self.now, due)
             self.following.run()
         self.now = end
+        if run:
+            self.following.run()
+
+    def sweep(self) -> list[Looked]:
+        """Let the sweep look, then executions follow."""
+        looked = list(sweep(self.services))
         self.following.run()
+        return looked
+
+    def command(self, by: str, *, id: str | None = None, facility: str = "northfield") -> Command:
+        """A command of "ID:ROLE" on the facility's one case."""
+        person, role = by.split(":")
+        return Command(id or f"command-{next(self._ids)}", self.case(facility).id, Person(person, role))
+
+    # ── what there is ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def cases(self, facility: str = "northfield") -> list[CaseRow]:
         """The cases of a facility, oldest first."""
@@ -153,14 +195,43 @@ class World:
         (row,) = self.cases(facility)
         return row
 
+    def state(self, facility: str = "northfield") -> str:
+        """Where the facility's one case stands."""
+        return self.case(facility).state
+
+    def owner(self, facility: str = "northfield") -> str | None:
+        """The accountable owner of the facility's one case; None when it has ended."""
+        task = self.case(facility).task
+        return task.owner if task is not None else None
+
+    def row(self, key: Key) -> Item:
+        """A row that must be there."""
+        row = self.table.get(key)
+        assert row is not None, f"no row {key}"
+        return row
+
     def journal(self, case: str) -> list[Item]:
         """A case's journal in order."""
         return read_all(self.table, keys.case_pk(case), "J#")
+
+    def tasks(self, case: str) -> list[Item]:
+        """A case's tasks in order."""
+        return read_all(self.table, keys.case_pk(case), "TASK#")
+
+    def mark(self, event_id: str, facility: str = "northfield", workflow: str = "oxygen") -> Item | None:
+        """What became of an event."""
+        return self.table.get(self.services.keys.mark(facility, event_id, workflow))
 
     def path(self, case: str) -> list[str]:
         """The states of the case's visits in order."""
         return [row["to"] for row in read_all(self.table, keys.case_pk(case), "V#")]
 
-    def followed(self, case: str, generation: int = 1) -> list[str]:
-        """The states that the case's execution visited."""
-        return self.following.executions[case, generation].path
+    def followed(self, case: str) -> list[str]:
+        """The states that the case's executions visited; a later generation begins where the one before should be."""
+        paths = [e.path for (id, _), e in sorted(self.following.executions.items()) if id == case]
+        return [*paths[0], *(state for path in paths[1:] for state in path[1:])] if paths else []
+
+    def snapshot(self) -> dict[Key, Item]:
+        """Every row there is, to compare with later."""
+        assert isinstance(self.table, MemoryTable), "only a table in memory can be looked at as a whole"
+        return {Key(row["pk"], row["sk"]): row for row in self.table.rows()}

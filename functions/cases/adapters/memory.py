@@ -1,4 +1,8 @@
-"""The table port in memory: the same conditions, the same all-or-nothing, for tests and for replaying large data."""
+"""The table port in memory: the same conditions, the same all-or-nothing, for tests and for replaying large data.
+
+Where DynamoDB is strict, it is as strict: an index gives what it projects, and a transaction that DynamoDB would not take
+(Amazon DynamoDB API reference, TransactWriteItems) is a fault.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,12 @@ _HASH_AND_RANGE = {
     Index.CASES: ("facility_cases", "opened_at"),
 }
 
+_WHOLE_ROWS = frozenset({Index.WORKLIST})
+"""Indexes that project every attribute; the others give keys only."""
+
+MOST_WRITES = 100
+"""A transaction has at most so many writes."""
+
 
 class MemoryTable:
     """The table in this process. Rows are copied on the way in and out, so nobody shares a row by accident."""
@@ -45,7 +55,7 @@ class MemoryTable:
         """See Table.query."""
         partition = self._partitions.get(pk, {})
         sks = sorted(sk for sk in partition if sk.startswith(prefix) and (start is None or sk > start))
-        return self._page([Key(pk, sk) for sk in sks], limit, lambda key: key.sk)
+        return self._page([Key(pk, sk) for sk in sks], limit, lambda key: key.sk, None)
 
     def query_index(
         self, index: Index, value: str, *, upto: float | None = None, start: Any | None = None, limit: int | None = None
@@ -54,15 +64,22 @@ class MemoryTable:
         entries = sorted((number, key) for key, number in self._indexed.get((index, value), {}).items())
         found = [(n, k) for n, k in entries if (upto is None or n <= upto) and (start is None or (n, k) > start)]
         numbers = {key: number for number, key in found}
-        return self._page([key for _, key in found], limit, lambda key: (numbers[key], key))
+        projected = None if index in _WHOLE_ROWS else ("pk", "sk", *_HASH_AND_RANGE[index])
+        return self._page([key for _, key in found], limit, lambda key: (numbers[key], key), projected)
 
-    def _page(self, found: list[Key], limit: int | None, mark: Any) -> Page:
+    def _page(self, found: list[Key], limit: int | None, mark: Any, projected: tuple[str, ...] | None) -> Page:
         cut = found if limit is None else found[:limit]
-        rows = tuple(copy.deepcopy(self._partitions[key.pk][key.sk]) for key in cut)
-        return Page(rows, mark(cut[-1]) if len(cut) < len(found) else None)
+        rows = [self._partitions[key.pk][key.sk] for key in cut]
+        if projected is not None:
+            rows = [{name: row[name] for name in projected} for row in rows]
+        return Page(tuple(copy.deepcopy(rows)), mark(cut[-1]) if len(cut) < len(found) else None)
 
     def write(self, writes: Sequence[Write]) -> None:
         """See Table.write."""
+        if len(writes) > MOST_WRITES:
+            raise ValueError(f"a transaction has at most {MOST_WRITES} writes, not {len(writes)}")
+        if len(writes) > 1 and len({write.key for write in writes}) < len(writes):
+            raise ValueError("a transaction cannot have two writes on one row")
         failed = {i: copy.deepcopy(self._row(w.key)) for i, w in enumerate(writes) if not self._holds(w)}
         if failed:
             raise WriteRefused(failed)
@@ -99,9 +116,8 @@ class MemoryTable:
             row = copy.deepcopy(write.item)
         else:
             row = self._row(key) or {"pk": key.pk, "sk": key.sk}
-            row.update(copy.deepcopy(dict(write.set)))
-            for name, source in write.copy.items():
-                row[name] = row[source]
+            copied = {name: row[source] for name, source in write.copy.items()}
+            row.update(copy.deepcopy(dict(write.set)) | copied)
             for name, amount in write.add.items():
                 row[name] = row.get(name, 0) + amount
             for name in write.remove:

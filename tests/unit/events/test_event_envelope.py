@@ -66,7 +66,7 @@ def test_errors_do_not_repeat_the_input() -> None:
 @pytest.mark.parametrize(
     ("field", "longest"), [("event_id", 128), ("facility", 64), ("patient", 64), ("encounter", 64), ("actor", 64)]
 )
-@pytest.mark.parametrize("bad", ["", "#1", "a#1", "a/1", "a b", "a|b", "Zoë", "-1", "a\n", "a\x00", 1, None, True])
+@pytest.mark.parametrize("bad", ["", "#1", "a#1", "a/1", "a b", "a|b", "Zoë", "_1", "a\n", "a\x00", 1, None, True])
 def test_ids_are_opaque_and_have_an_end(field: str, longest: int, bad: object) -> None:
     def with_id(value: object) -> dict[str, Any]:
         if field in {"patient", "encounter"}:
@@ -75,7 +75,7 @@ def test_ids_are_opaque_and_have_an_end(field: str, longest: int, bad: object) -
             return {**WHOLE, "actor": {**WHOLE["actor"], "id": value}}
         return {**WHOLE, field: value}
 
-    Envelope.model_validate(with_id("9.a:b_c-d"))
+    Envelope.model_validate(with_id("9.a-d" if field in {"patient", "encounter"} else "9.a:b_c-d"))
     Envelope.model_validate(with_id("x" * longest))
     for refused in (bad, "x" * (longest + 1)):
         with pytest.raises(ValidationError):

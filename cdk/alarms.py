@@ -1,0 +1,102 @@
+"""The alarms, all to one topic: what was given up, what waits too long, what fails, and a sweep that stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as stepfunctions
+from constructs import Construct
+
+from cdk.foundation import Foundation
+from cdk.function import Function
+from cdk.grants import Actor
+from cdk.queues import DeadLetters, WorkQueue
+
+PERIOD = Duration.minutes(1)
+
+
+class Alarms(Construct):
+    """One alarm per thing that can go wrong, named for it. Whom the topic tells is the hospital's to say."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        foundation: Foundation,
+        *,
+        functions: Sequence[Function],
+        queues: Mapping[str, tuple[WorkQueue, Duration]],
+        letters: Mapping[str, DeadLetters],
+        machines: Mapping[str, stepfunctions.StateMachine],
+    ) -> None:
+        """`queues` are by name, each with the age of its oldest message that is too old; `letters` are by name too."""
+        super().__init__(scope, "Alarms")
+        self.topic = sns.Topic(self, "Topic", master_key=foundation.key, enforce_ssl=True)
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="FromAlarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        for name, queue in letters.items():
+            visible = queue.queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+            self._alarm(f"{name} given up", "Dead letters wait for a person", visible)
+        for name, (work, limit) in queues.items():
+            age = work.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
+            self._alarm(f"{name} waiting", "The oldest message waits too long", age, limit.to_seconds())
+        for function in functions:
+            made, name = function.function, str(function.actor)
+            self._alarm(f"{name} failing", "The function fails", made.metric_errors(period=PERIOD), minutes=3)
+            self._alarm(
+                f"{name} throttled", "The function may not run", made.metric_throttles(period=PERIOD), minutes=3
+            )
+            if function.actor is Actor.RELAY:
+                lag = made.metric("IteratorAge", period=PERIOD, statistic="Maximum")
+                self._alarm(f"{name} behind", "Journal entries wait (milliseconds)", lag, 60_000, minutes=3)
+            if function.actor is Actor.RECONCILE:
+                self._alarm(
+                    "sweep stopped",
+                    "Nothing looks for what is overdue or unfollowed",
+                    made.metric_invocations(period=PERIOD),
+                    minutes=5,
+                    below=True,
+                )
+        for name, machine in machines.items():
+            self._alarm(f"{name} failed", "An execution failed", machine.metric_failed(period=PERIOD))
+            self._alarm(f"{name} timed out", "An execution timed out", machine.metric_timed_out(period=PERIOD))
+            throttled = machine.metric_throttled(period=PERIOD)
+            self._alarm(f"{name} throttled", "Executions wait for AWS's limits", throttled, minutes=5)
+
+    def _alarm(
+        self,
+        id: str,
+        meaning: str,
+        metric: cloudwatch.Metric,
+        limit: float = 1,
+        *,
+        minutes: int = 1,
+        below: bool = False,
+    ) -> None:
+        """Alarm when `metric` reaches `limit` in each of so many minutes; with `below`, when it does not, or says nothing."""
+        operator = cloudwatch.ComparisonOperator
+        treatment = cloudwatch.TreatMissingData
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_description=meaning,
+            metric=metric,
+            threshold=limit,
+            evaluation_periods=minutes,
+            comparison_operator=(
+                operator.LESS_THAN_THRESHOLD if below else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+            ),
+            treat_missing_data=treatment.BREACHING if below else treatment.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))

@@ -1,0 +1,1 @@
+"""What runs inside MiniStack's own virtual environment: standard library, ministack and hypercorn only."""

@@ -1,0 +1,183 @@
+"""What happens in the demonstration: an ordinary night, with everything that usually goes wrong in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from functions.cases import commands, keys
+from functions.cases.commands import Person
+from local.demo.clinicians import care_until, somebody
+from local.demo.people import PATIENTS, ROSTERS
+from local.demo.stage import Stage
+from local.emr.faults import FaultMode, Faults
+
+A, B, C, D = (PATIENTS[name] for name in "ABCD")
+EMR_AWAY_SECONDS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Props:
+    """What the scenario may break, and whom it tells what it does."""
+
+    faults: Faults
+    say: Callable[[str], None]
+    interfere: Callable[[], None]
+
+
+def play(stage: Stage, props: Props) -> None:
+    """Play the whole scenario. Raises TooLate when something that must happen does not."""
+    _shifts(stage, props)
+    _early_and_twice(stage, props)
+    _nobody_on_shift(stage, props)
+    _unreadable(stage, props)
+    props.interfere()
+    _missed_deadline(stage, props)
+    _burst(stage, props)
+    _one_stays_open(stage, props)
+    _emr_away(stage, props)
+    _to_the_end(stage, props)
+
+
+def _shifts(stage: Stage, props: Props) -> None:
+    props.say("Shifts start at three facilities; nobody is on shift as RT at Lakeside.")
+    entries = [stage.shift(facility, person) for facility, people in ROSTERS.items() for person in people]
+    stage.put(*entries)
+    everybody = [(facility, person.id) for facility, people in ROSTERS.items() for person in people]
+    rostered = stage.connection.services.table
+    stage.until(
+        "everybody on the roster",
+        lambda: all(rostered.get(keys.staff(f, p)) is not None for f, p in everybody),
+    )
+
+
+def _early_and_twice(stage: Stage, props: Props) -> None:
+    props.say("Northfield: oxygen is started before its order arrives; the order arrives twice.")
+    started = stage.event("oxygen_changed", A, somebody(A.facility, "RN"), flow_l_min=2.0, device="nasal cannula")
+    stage.put(started)
+    stage.until_placed(next(reversed(stage.sent)))
+    order: dict[str, Any] = {"order_id": "order-a", "age_years": A.age, "device": "nasal cannula", "flow_l_min": 2.0}
+    md = somebody(A.facility, "PROVIDER")
+    entry = stage.event("oxygen_ordered", A, md, id="demo-order-a", **order)
+    stage.put(entry)
+    again = stage.event("oxygen_ordered", A, md, id="demo-order-a", **order)
+    stage.put(again | {"Detail": entry["Detail"]})
+    stage.until_state(A, "assessment_due")
+    commands.claim(stage.connection.services, stage.command(A, somebody(A.facility, "RT")))
+
+
+def _nobody_on_shift(stage: Stage, props: Props) -> None:
+    props.say("Lakeside: a child needs oxygen and no RT is on shift; the policy lets nurses assess.")
+    md, rn, cn = (somebody(C.facility, role) for role in ("PROVIDER", "RN", "CHARGE_NURSE"))
+    stage.send("oxygen_ordered", C, md, order_id="order-c", age_years=C.age)
+    stage.until_state(C, "ordered")
+    stage.send("oxygen_changed", C, rn, flow_l_min=1.0, device="nasal cannula")
+    stage.until_state(C, "assessment_due")
+    props.say("Lakeside: the charge nurse tries to sign off an assessment that is not hers.")
+    stage.send("assessment_completed", C, cn, spo2_percent=95)
+    stage.until_placed(next(reversed(stage.sent)))
+
+
+def _unreadable(stage: Stage, props: Props) -> None:
+    props.say(
+        "Senders make mistakes: a field missing, an unknown type, a naive time, an unknown facility, no such case."
+    )
+    rn = somebody(A.facility, "RN")
+
+    def vital() -> dict[str, object]:
+        return stage.event("spo2_observed", A, spo2_percent=95)
+
+    stage.put(
+        stage.spoilt(vital(), occurred_at=None),
+        stage.spoilt(vital(), type="oxygen_vanished"),
+        stage.spoilt(vital(), occurred_at="2026-01-01T08:00:00"),
+        stage.spoilt(vital(), data={"spo2_percent": "ninety-five"}),
+        stage.spoilt(vital(), facility="nowhere"),
+        stage.spoilt(stage.event("weaning_started", A, rn), subject={"patient": "demo-x", "encounter": "demo-x"}),
+    )
+
+
+def _missed_deadline(stage: Stage, props: Props) -> None:
+    props.say("Southgate: nobody comes to assess; the deadline passes, and the case climbs the ladder.")
+    md, rn, other, rt, lead = (
+        somebody(B.facility, "PROVIDER"),
+        ROSTERS[B.facility][1],
+        ROSTERS[B.facility][2],
+        somebody(B.facility, "RT"),
+        somebody(B.facility, "RT_LEAD"),
+    )
+    stage.send("oxygen_ordered", B, md, order_id="order-b", age_years=B.age)
+    stage.until_state(B, "ordered", "order_overdue")
+    stage.send("oxygen_changed", B, rn, flow_l_min=3.0, device="nasal cannula")
+    stage.until_state(B, "escalated", "escalated_to_provider", seconds=120)
+    care_until(stage, B, "assessed", "titrating", "stable")
+    props.say("Southgate: two readings arrive in the wrong order; the older one changes nothing.")
+    newer = stage.event("oxygen_changed", B, rt, spo2_percent=90, flow_l_min=4.0)
+    stage.put(newer)
+    stage.until_placed(next(reversed(stage.sent)))
+    stage.send("spo2_observed", B, ago=30, spo2_percent=97)
+    stage.until_placed(next(reversed(stage.sent)))
+    stage.until_state(B, "titrating", "escalated", "escalated_to_provider", "assessment_due", "stable")
+    if stage.state(B) == "titrating":
+        props.say("Southgate: 90 % is usual for this patient; the RT lead overrides the target, with a reason.")
+        commands.override(
+            stage.connection.services,
+            stage.command(B, lead),
+            transition="T-25",
+            reason="usual saturation of this patient is 90 %",
+        )
+    care_until(stage, B, "stable")
+    person = next(p for p in (rn, other) if p.id != _offered(stage))
+    commands.reassign(
+        stage.connection.services,
+        stage.command(B, somebody(B.facility, "CHARGE_NURSE")),
+        to=Person(person.id, "RN"),
+        reason="the other bay needs help",
+    )
+
+
+def _offered(stage: Stage) -> str | None:
+    case = stage.case(B)
+    return case.task.person if case is not None and case.task is not None else None
+
+
+def _burst(stage: Stage, props: Props) -> None:
+    props.say("Northfield: seven events within a moment, faster than any execution can follow.")
+    rt, rn = somebody(A.facility, "RT"), somebody(A.facility, "RN")
+    before = set(stage.sent)
+    stage.put(
+        stage.event("assessment_completed", A, rt, ago=6, spo2_percent=91, respiratory_rate=20),
+        stage.event("oxygen_changed", A, rt, ago=5, spo2_percent=91, flow_l_min=4.0),
+        stage.event("spo2_observed", A, ago=4, spo2_percent=95),
+        stage.event("weaning_started", A, rt, ago=3),
+        stage.event("oxygen_changed", A, rt, ago=2, spo2_percent=96, flow_l_min=0.0),
+        stage.event("spo2_observed", A, ago=1, spo2_percent=88),
+        stage.event("oxygen_changed", A, rn, spo2_percent=89, flow_l_min=2.0),
+    )
+    stage.until_placed(*(set(stage.sent) - before), seconds=240)
+
+
+def _one_stays_open(stage: Stage, props: Props) -> None:
+    props.say("Northfield: another patient comes, is brought into target, and stays on oxygen.")
+    stage.send("oxygen_ordered", D, somebody(D.facility, "PROVIDER"), order_id="order-d", age_years=D.age)
+    stage.until_state(D, "ordered")
+    care_until(stage, D, "stable")
+
+
+def _emr_away(stage: Stage, props: Props) -> None:
+    care_until(stage, C, "trial_off", "titrated_undocumented")
+    props.say(f"The EMR answers 503 for {EMR_AWAY_SECONDS:.0f} s while documentation is filed.")
+    props.faults.add(FaultMode.STATUS, status=503, retry_after=1, seconds=EMR_AWAY_SECONDS)
+    care_until(stage, C, "complete")
+
+
+def _to_the_end(stage: Stage, props: Props) -> None:
+    props.say("The others are weaned and documented, each as its facility means it.")
+    care_until(stage, A, "complete")
+    care_until(stage, B, "awaiting_cosign")
+    props.say("Southgate: the RT tries to co-sign their own note; then the provider does.")
+    rt = somebody(B.facility, "RT")
+    stage.send("note_cosigned", B, rt, note_id=f"note-{B.encounter}")
+    stage.until_placed(next(reversed(stage.sent)))
+    care_until(stage, B, "complete")

@@ -1,0 +1,1 @@
+"""What the records of each source state, and under which conditions they state nothing that an event could carry."""

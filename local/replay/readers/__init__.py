@@ -1,0 +1,1 @@
+"""Reads files of clinical data record by record; no file is ever held whole."""

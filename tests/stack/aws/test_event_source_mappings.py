@@ -1,0 +1,286 @@
+"""What Baton's queues and streams rely on in Lambda's event source mappings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.aws.embedded import EmbeddedAws
+from tests.stack.aws import support
+
+pytestmark = pytest.mark.stack
+
+PARTIAL = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+
+# Handles each message: notes it in a file, and says that those fail which the file `failing` names.
+NOTING = """
+import json, pathlib, time
+def names(path): return path.read_text().split() if path.exists() else []
+def handler(event, context):
+    failures = []
+    for record in event["Records"]:
+        body = json.loads(record["body"])
+        notes = pathlib.Path(body["notes"])
+        with (notes / "handled").open("a") as file: file.write(body["name"] + "\\n")
+        if failures or body["name"] in names(notes / "failing"):
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+"""
+
+
+def send(aws: EmbeddedAws, url: str, notes: Path, name: str) -> None:
+    """Send a message; its group, in a FIFO queue, is the first letter of its name."""
+    fifo = {"MessageGroupId": name[0], "MessageDeduplicationId": name} if url.endswith(".fifo") else {}
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({"name": name, "notes": str(notes)}), **fifo)
+
+
+def handled(notes: Path) -> list[str]:
+    """The names of the messages that were handled, in order."""
+    return (notes / "handled").read_text().split() if (notes / "handled").exists() else []
+
+
+@pytest.mark.wrapper("fifo_groups_run_side_by_side")
+def test_message_groups_are_handled_side_by_side(aws: EmbeddedAws, tmp_path: Path) -> None:
+    waiting = support.function(
+        aws,
+        """
+        import json, pathlib, time
+        def handler(event, context):
+            for record in event["Records"]:
+                body = json.loads(record["body"])
+                mine, other = (pathlib.Path(body["notes"]) / name for name in (body["name"], "a" if body["name"] == "b" else "b"))
+                mine.touch()
+                for _ in range(40):
+                    if other.exists(): break
+                    time.sleep(0.05)
+                else: (mine.parent / "alone").touch()
+                (mine.parent / f"{body['name']} done").touch()
+        """,
+    )
+    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="60")
+    for name in "ab":
+        send(aws, url, tmp_path, name)
+    support.mapping(aws, support.queue_arn(url), waiting)
+    support.eventually(lambda: (tmp_path / "a done").exists() and (tmp_path / "b done").exists())
+    assert not (tmp_path / "alone").exists()
+
+
+def test_a_failing_group_keeps_its_order_and_holds_up_no_other(aws: EmbeddedAws, tmp_path: Path) -> None:
+    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="1")
+    (tmp_path / "failing").write_text("a1")
+    for name in ("a1", "a2", "b1", "a3", "b2"):
+        send(aws, url, tmp_path, name)
+    support.mapping(aws, support.queue_arn(url), support.function(aws, NOTING), BatchSize=1, **PARTIAL)
+    support.eventually(lambda: "b2" in handled(tmp_path) and handled(tmp_path).count("a1") >= 2)
+    assert not {"a2", "a3"} & set(handled(tmp_path))
+    (tmp_path / "failing").unlink()
+    support.eventually(lambda: support.left(aws, url) == 0)
+    in_order = [name for name in handled(tmp_path) if name[0] == "a"]
+    assert [name for name in in_order if name != "a1"] == ["a2", "a3"]
+    assert in_order.index("a2") > in_order.count("a1") - 1
+    assert [name for name in handled(tmp_path) if name[0] == "b"] == ["b1", "b2"]
+
+
+def test_one_batch_of_a_group_reports_its_failures(aws: EmbeddedAws, tmp_path: Path) -> None:
+    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="1")
+    (tmp_path / "failing").write_text("a2")
+    for name in ("a1", "a2", "a3"):
+        send(aws, url, tmp_path, name)
+    support.mapping(aws, support.queue_arn(url), support.function(aws, NOTING), BatchSize=10, **PARTIAL)
+    support.eventually(lambda: handled(tmp_path).count("a2") >= 2)
+    assert support.left(aws, url) == 2
+    (tmp_path / "failing").unlink()
+    support.eventually(lambda: support.left(aws, url) == 0)
+    assert handled(tmp_path).count("a1") == 1
+
+
+@pytest.mark.wrapper("unreadable_batch_response_fails_the_batch")
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"batchItemFailures": [{"itemIdentifier": ""}]},
+        {"batchItemFailures": [{"itemIdentifier": None}]},
+        {"batchItemFailures": [{"itemIdentifer": "m-1"}]},
+        "not JSON",
+    ],
+)
+def test_a_batch_response_that_cannot_be_read_fails_the_batch(aws: EmbeddedAws, response: Any) -> None:
+    url, letters = support.queue(aws, VisibilityTimeout="1"), support.queue(aws)
+    redrive = json.dumps({"deadLetterTargetArn": support.queue_arn(letters), "maxReceiveCount": 1})
+    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody="event")
+    broken = support.function(aws, f"def handler(event, context): return {response!r}")
+    support.mapping(aws, support.queue_arn(url), broken, **PARTIAL)
+    assert support.receive(aws, letters)["Body"] == "event"
+
+
+@pytest.mark.parametrize("response", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}])
+def test_an_empty_batch_response_is_success(aws: EmbeddedAws, response: Any) -> None:
+    url = support.queue(aws)
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody="event")
+    support.mapping(
+        aws, support.queue_arn(url), support.function(aws, f"def handler(event, context): return {response!r}"), **PARTIAL
+    )
+    support.eventually(lambda: support.left(aws, url) == 0)
+
+
+# Notes the sort keys of each batch of records; what is to become of it, the file `answer` says.
+STREAMING = """
+import json, pathlib, time
+def handler(event, context):
+    notes = pathlib.Path(event["Records"][0]["dynamodb"]["NewImage"]["notes"]["S"])
+    keys = [record["dynamodb"]["Keys"]["sk"]["S"] for record in event["Records"]]
+    with (notes / "batches").open("a") as file: file.write(json.dumps(keys) + "\\n")
+    bad = (notes / "bad").read_text().split() if (notes / "bad").exists() else []
+    if (notes / "slow").exists(): time.sleep(3)
+    failed = [record for record, key in zip(event["Records"], keys) if key in bad]
+    if failed and (notes / "partial").exists():
+        return {"batchItemFailures": [{"itemIdentifier": failed[0]["dynamodb"]["SequenceNumber"]}]}
+    if failed: raise ValueError("bad record")
+"""
+
+
+def written(aws: EmbeddedAws, notes: Path, *keys: str) -> str:
+    """A new table with these rows; a row's name is its sort key."""
+    table = support.table(aws)
+    for key in keys:
+        support.put(aws, table, "case", key, notes={"S": str(notes)})
+    return table
+
+
+def batches(notes: Path) -> list[list[str]]:
+    """The batches of sort keys that were handled, in order."""
+    path = notes / "batches"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.wrapper("stream_mapping_retries_and_bisects")
+def test_a_partly_failed_batch_is_tried_again_from_its_first_failure(aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_text("J3")
+    (tmp_path / "partial").touch()
+    table = written(aws, tmp_path, "J1", "J2", "J3", "J4")
+    support.mapping(aws, support.stream(aws, table), support.function(aws, STREAMING), **PARTIAL)
+    support.eventually(lambda: len(batches(tmp_path)) >= 2)
+    (tmp_path / "bad").unlink()
+    support.put(aws, table, "case", "J5", notes={"S": str(tmp_path)})
+    support.eventually(lambda: batches(tmp_path)[-1][-1] == "J5")
+    assert batches(tmp_path)[0] == ["J1", "J2", "J3", "J4"]
+    assert batches(tmp_path)[1][:2] == ["J3", "J4"]
+    assert sum(batch.count("J1") for batch in batches(tmp_path)) == 1
+
+
+@pytest.mark.wrapper("stream_mapping_retries_and_bisects")
+def test_a_bad_record_is_found_by_halves_given_up_and_reported(aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_text("J2")
+    table, letters = written(aws, tmp_path, "J1", "J2", "J3", "J4"), support.queue(aws)
+    support.mapping(
+        aws,
+        support.stream(aws, table),
+        support.function(aws, STREAMING),
+        BisectBatchOnFunctionError=True,
+        MaximumRetryAttempts=1,
+        DestinationConfig={"OnFailure": {"Destination": support.queue_arn(letters)}},
+    )
+    reported = json.loads(support.receive(aws, letters)["Body"])
+    assert reported["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert reported["DDBStreamBatchInfo"]["batchSize"] == 1
+    support.eventually(lambda: batches(tmp_path)[-1][-1] == "J4")
+    assert batches(tmp_path) == [["J1", "J2", "J3", "J4"], ["J1", "J2"], ["J1"], *[["J2", "J3", "J4"], ["J2"], ["J2"]], ["J3", "J4"]]
+
+
+@pytest.mark.wrapper("stream_mapping_retries_and_bisects")
+def test_a_slow_stream_function_holds_up_no_queue(aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "slow").touch()
+    url = support.queue(aws)
+    support.mapping(aws, support.queue_arn(url), support.function(aws, NOTING))
+    table = written(aws, tmp_path, "J1")
+    support.mapping(aws, support.stream(aws, table), support.function(aws, STREAMING))
+    support.eventually(lambda: batches(tmp_path))
+    send(aws, url, tmp_path, "e1")
+    support.eventually(lambda: handled(tmp_path) == ["e1"])
+    support.put(aws, table, "case", "J2", notes={"S": str(tmp_path)})
+    # The stream's function is still at its first batch.
+    assert batches(tmp_path) == [["J1"]]
+
+
+def test_a_filter_lets_only_its_records_through(aws: EmbeddedAws, tmp_path: Path) -> None:
+    table = written(aws, tmp_path, "META", "J1", "V1", "J2")
+    pattern = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "J"}]}}}}
+    support.mapping(
+        aws,
+        support.stream(aws, table),
+        support.function(aws, STREAMING),
+        FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]},
+    )
+    support.eventually(lambda: batches(tmp_path) and batches(tmp_path)[-1][-1] == "J2")
+    support.put(aws, table, "case", "J1", notes={"S": str(tmp_path)}, changed={"S": "yes"})
+    support.put(aws, table, "case", "J3", notes={"S": str(tmp_path)})
+    support.eventually(lambda: batches(tmp_path)[-1][-1] == "J3")
+    assert [key for batch in batches(tmp_path) for key in batch] == ["J1", "J2", "J3"]
+
+
+QUEUE_NEEDS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+STREAM_NEEDS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+
+
+def result(aws: EmbeddedAws, mapping: str) -> str:
+    """What a mapping last came to."""
+    return str(aws.client("lambda").get_event_source_mapping(UUID=mapping)["LastProcessingResult"])
+
+
+@pytest.mark.wrapper("mapping_polls_as_its_role")
+@pytest.mark.parametrize("lacking", [*QUEUE_NEEDS, *STREAM_NEEDS])
+def test_a_mapping_delivers_nothing_that_its_role_may_not_poll(aws: EmbeddedAws, tmp_path: Path, lacking: str) -> None:
+    needed = QUEUE_NEEDS if lacking in QUEUE_NEEDS else STREAM_NEEDS
+    statements = [support.allow(action) for action in needed if action != lacking]
+    if lacking in QUEUE_NEEDS:
+        url = support.queue(aws)
+        send(aws, url, tmp_path, "e1")
+        function, source = support.function(aws, NOTING, statements), support.queue_arn(url)
+    else:
+        source = support.stream(aws, written(aws, tmp_path, "J1"))
+        function = support.function(aws, STREAMING, statements)
+    mapping = support.mapping(aws, source, function)
+    support.eventually(lambda: "No records processed" not in result(aws, mapping))
+    assert result(aws, mapping).startswith("PROBLEM: ")
+    assert f"not authorized to perform: {lacking} on resource" in result(aws, mapping)
+    assert (handled(tmp_path), batches(tmp_path)) == ([], [])
+    # With the permission, what waited is delivered.
+    role = aws.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+    support.permit(aws, role, [support.allow(*needed)])
+    support.eventually(lambda: handled(tmp_path) or batches(tmp_path))
+
+
+def test_the_message_of_a_killed_worker_comes_again(aws: EmbeddedAws, tmp_path: Path) -> None:
+    url = support.queue(aws, VisibilityTimeout="1")
+    slow = support.function(
+        aws,
+        """
+        import json, pathlib, time
+        def handler(event, context):
+            begun = pathlib.Path(json.loads(event["Records"][0]["body"])["notes"]) / "begun"
+            if begun.exists(): return
+            begun.touch()
+            time.sleep(20)
+        """,
+    )
+    send(aws, url, tmp_path, "e1")
+    support.mapping(aws, support.queue_arn(url), slow)
+    support.eventually((tmp_path / "begun").exists)
+    assert len(aws.kill_worker(slow)) == 1
+    support.eventually(lambda: support.left(aws, url) == 0)
+
+
+def test_the_stream_records_of_a_killed_worker_come_again(aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "slow").touch()
+    function = support.function(aws, STREAMING)
+    table = written(aws, tmp_path, "J1", "J2")
+    support.mapping(aws, support.stream(aws, table), function)
+    support.eventually(lambda: batches(tmp_path))
+    (tmp_path / "slow").unlink()
+    assert len(aws.kill_worker(function)) == 1
+    support.eventually(lambda: len(batches(tmp_path)) == 2)
+    assert batches(tmp_path) == [["J1", "J2"], ["J1", "J2"]]

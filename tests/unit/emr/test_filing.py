@@ -1,0 +1,277 @@
+"""A document is filed once, read back, and taken back for good."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.emr.attempt import EmrUnavailable, WriteHeld
+from functions.emr.client import FhirClient
+from functions.emr.document import document_resource
+from functions.emr.filing import (
+    Confirmed,
+    ConfirmResult,
+    Failed,
+    FileResult,
+    Mismatch,
+    Retracted,
+    RetractResult,
+    Sent,
+    confirm_document,
+    document_key,
+    file_document,
+    retract_document,
+)
+from functions.emr.ledger import InMemoryLedger, LedgerRow, LedgerStatus
+from functions.emr.results import Missing, Unknown
+from functions.emr.transport import NoAnswer, NotSent, Response
+from tests.unit.emr.cases import NOW, a_document
+from tests.unit.emr.fake_emr import BASE_URL, FakeEmr, answer
+
+
+class Filing:
+    """An EMR, the ledger of it, and the system state that works with them."""
+
+    def __init__(self) -> None:
+        self.emr = FakeEmr()
+        self.ledger = InMemoryLedger()
+        self.client = FhirClient(BASE_URL, emr="north-emr", transport=self.emr)
+
+    def file(self, at: datetime = NOW, **changes: Any) -> FileResult:
+        return file_document(self.client, self.ledger, a_document(**changes), at=at)
+
+    def confirm(self) -> ConfirmResult:
+        return confirm_document(self.client, self.ledger, a_document(), at=NOW)
+
+    def retract(self) -> RetractResult:
+        return retract_document(self.client, self.ledger, a_document().id, at=NOW)
+
+    def row(self) -> LedgerRow:
+        row = self.ledger.get(document_key(self.client, a_document().id))
+        assert row is not None
+        return row
+
+    def only_document(self) -> dict[str, Any]:
+        (document,) = self.emr.all("DocumentReference")
+        return document
+
+
+@pytest.fixture
+def filing() -> Filing:
+    return Filing()
+
+
+def test_a_document_is_sent_then_confirmed(filing: Filing) -> None:
+    assert filing.file() == Sent("id-1")
+    assert filing.row().status is LedgerStatus.WRITTEN
+    assert filing.confirm() == Confirmed("id-1")
+    assert [request.method for request in filing.emr.sent] == ["POST", "GET"]
+
+
+def test_filing_again_files_nothing(filing: Filing) -> None:
+    filing.file()
+    assert filing.file() == Confirmed("id-1")
+    assert filing.emr.count("POST") == 1
+
+
+def test_an_answer_without_a_body_is_enough(filing: Filing) -> None:
+    location = f"{BASE_URL}/DocumentReference/id-1/_history/1"
+    filing.emr.will("POST", answer(201, None, location=location), after_commit=True)
+    assert filing.file() == Sent("id-1")
+    assert filing.confirm() == Confirmed("id-1")
+
+
+@pytest.mark.parametrize("said", [answer(503), answer(500), NoAnswer("ReadTimeoutError"), answer(201)])
+@pytest.mark.parametrize("after_commit", [True, False])
+def test_after_unknown_it_looks_first(filing: Filing, said: Response | Exception, *, after_commit: bool) -> None:
+    filing.emr.knows_if_none_exist = False
+    filing.emr.will("POST", said, after_commit=after_commit)
+    assert isinstance(filing.file(), Unknown)
+    assert filing.row().status is LedgerStatus.UNKNOWN
+    assert filing.file() == (Confirmed("id-1") if after_commit else Sent("id-1"))
+    assert len(filing.emr.all("DocumentReference")) == 1
+
+
+def test_unknown_can_be_resolved_by_confirming(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"), after_commit=True)
+    filing.file()
+    assert filing.confirm() == Confirmed("id-1")
+    assert filing.row().status is LedgerStatus.WRITTEN
+
+
+def test_what_is_nowhere_is_missing(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    filing.file()
+    assert filing.confirm() == Missing()
+
+
+@pytest.mark.parametrize("said", [answer(503, retry_after="5"), answer(429, retry_after="5")])
+def test_a_busy_emr_is_tried_again_later(filing: Filing, said: Response) -> None:
+    filing.emr.will("POST", said)
+    with pytest.raises(EmrUnavailable) as caught:
+        filing.file()
+    assert caught.value.retry_after == 5.0
+    assert filing.row().status is LedgerStatus.PENDING
+    assert filing.file() == Sent("id-1")
+
+
+def test_a_rejection_is_final_and_says_why(filing: Filing) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"code": "business-rule"}]}
+    filing.emr.will("POST", answer(422, outcome))
+    assert filing.file() == Failed(422, "business-rule")
+    assert filing.row().status is LedgerStatus.REJECTED
+
+
+def test_a_document_that_says_something_else_is_a_mismatch_and_left_alone(filing: Filing) -> None:
+    filing.file()
+    filing.only_document()["subject"] = {"reference": "Patient/P-0002"}
+    before = dict(filing.only_document())
+    assert filing.confirm() == Mismatch("id-1", ("DocumentReference.subject",))
+    assert filing.file() == Mismatch("id-1", ("DocumentReference.subject",))
+    assert filing.only_document() == before
+
+
+def test_a_document_filed_by_a_lost_attempt_is_compared(filing: Filing) -> None:
+    filing.emr.store(document_resource(a_document()))
+    assert filing.file() == Confirmed("id-1")
+    assert len(filing.emr.all("DocumentReference")) == 1
+
+
+def test_a_conflict_is_looked_into(filing: Filing) -> None:
+    filing.emr.store(document_resource(a_document()))
+    filing.emr.will("POST", answer(409))
+    assert filing.file() == Confirmed("id-1")
+
+
+def test_conflicts_over_nothing_are_given_up(filing: Filing) -> None:
+    for _ in range(6):
+        filing.emr.will("POST", answer(409))
+        filing.emr.will("GET", answer(200, {"resourceType": "Bundle"}))
+    with pytest.raises(EmrUnavailable, match="5 conflicts"):
+        filing.file()
+    assert filing.emr.count("POST") == 5
+
+
+def test_a_document_removed_from_the_emr_is_not_filed_again(filing: Filing) -> None:
+    filing.file()
+    filing.emr.resources.clear()
+    assert filing.confirm() == Mismatch("id-1", ("DocumentReference",))
+    assert filing.file() == Mismatch("id-1", ("DocumentReference",))
+    assert filing.emr.all("DocumentReference") == []
+
+
+def test_duplicates_are_reduced_to_one(filing: Filing) -> None:
+    for _ in range(2):
+        filing.emr.store(document_resource(a_document()))
+    assert filing.confirm() == Confirmed("id-1")
+    assert [document["id"] for document in filing.emr.all("DocumentReference", status="current")] == ["id-1"]
+
+
+def test_a_retraction_marks_the_document(filing: Filing) -> None:
+    filing.file()
+    assert filing.retract() == Retracted("id-1")
+    assert filing.only_document()["status"] == "entered-in-error"
+    assert filing.row().status is LedgerStatus.RETRACTED
+
+
+def test_a_retraction_is_repeatable(filing: Filing) -> None:
+    filing.file()
+    filing.retract()
+    assert filing.retract() == Retracted("id-1")
+    assert filing.emr.count("PUT") == 1
+
+
+def test_what_was_retracted_is_never_filed_again(filing: Filing) -> None:
+    assert filing.retract() == Retracted(None)
+    assert filing.file() == Failed(None, "retracted")
+    assert filing.confirm() == Failed(None, "retracted")
+    assert filing.emr.all("DocumentReference") == []
+
+
+def test_what_somebody_retracted_in_the_emr_is_not_filed_again(filing: Filing) -> None:
+    filing.file()
+    filing.only_document()["status"] = "entered-in-error"
+    assert filing.confirm() == Failed(None, "retracted")
+    assert filing.file() == Failed(None, "retracted")
+    assert filing.emr.count("POST") == 1
+
+
+def test_a_retraction_finds_what_an_unknown_filing_left(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"), after_commit=True)
+    filing.file()
+    assert filing.retract() == Retracted("id-1")
+    assert filing.only_document()["status"] == "entered-in-error"
+
+
+def test_a_retraction_under_a_lagging_index_reads_what_the_ledger_knows(filing: Filing) -> None:
+    filing.file()
+    filing.emr.search_sees_everything = False
+    assert filing.retract() == Retracted("id-1")
+    assert filing.only_document()["status"] == "entered-in-error"
+
+
+def once(act: Callable[[], object]) -> Callable[[str, str], None]:
+    pending = [act]
+
+    def before(method: str, _path: str) -> None:
+        if method == "PUT" and pending:
+            pending.pop()()
+
+    return before
+
+
+def test_a_retraction_keeps_what_somebody_wrote_meanwhile(filing: Filing) -> None:
+    filing.file()
+    described = filing.only_document() | {"description": "filed by the RT"}
+    filing.emr.before = once(lambda: filing.emr.store(described))
+    assert filing.retract() == Retracted("id-1")
+    assert (filing.only_document()["status"], filing.only_document()["description"]) == (
+        "entered-in-error",
+        "filed by the RT",
+    )
+
+
+@pytest.mark.parametrize("said", [answer(503), answer(429), NoAnswer("x"), NotSent("x")])
+def test_a_retraction_that_did_not_arrive_is_tried_again(filing: Filing, said: Response | Exception) -> None:
+    filing.file()
+    filing.emr.before = once(lambda: filing.emr.will("PUT", said))
+    with pytest.raises(EmrUnavailable):
+        filing.retract()
+    assert filing.row().status is LedgerStatus.WRITTEN
+    assert filing.retract() == Retracted("id-1")
+
+
+def test_a_refused_retraction_is_a_failure_that_somebody_must_own(filing: Filing) -> None:
+    filing.file()
+    filing.emr.before = once(lambda: filing.emr.will("PUT", answer(405)))
+    assert filing.retract() == Failed(405, "")
+    assert filing.row().status is LedgerStatus.WRITTEN
+
+
+@pytest.mark.parametrize("act", [Filing.file, Filing.confirm, Filing.retract])
+def test_an_emr_that_cannot_be_looked_into(filing: Filing, act: Callable[[Filing], object]) -> None:
+    filing.file()
+    filing.emr.will("GET", answer(503))
+    with pytest.raises(EmrUnavailable):
+        act(filing)
+    filing.emr.will("GET", answer(403))
+    assert act(filing) == Failed(403, "")
+
+
+def test_nobody_retracts_while_somebody_files(filing: Filing) -> None:
+    def retract_meanwhile(method: str, _path: str) -> None:
+        if method == "POST":
+            with pytest.raises(WriteHeld):
+                filing.retract()
+
+    filing.emr.before = retract_meanwhile
+    assert filing.file() == Sent("id-1")
+
+
+def test_an_attempt_that_died_is_taken_over(filing: Filing) -> None:
+    key = document_key(filing.client, a_document().id)
+    filing.ledger.begin(key, NOW, revision=0, lease=timedelta(seconds=60))
+    with pytest.raises(WriteHeld):
+        filing.file()
+    assert filing.file(at=NOW + timedelta(seconds=60)) == Sent("id-1")

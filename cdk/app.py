@@ -11,10 +11,11 @@ from pathlib import Path
 
 from cdk.target import ROOT
 
-# The project's own Node, whatever the PATH says: the CDK's library runs on it.
+# The CDK's library runs on Node: on the project's own, whatever the PATH says, unpacked inside the checkout.
 _NODE = ROOT / ".venv" / "bin" / "node"
 if _NODE.exists():
     os.environ.setdefault("JSII_NODE", str(_NODE))
+os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(ROOT / ".bundles" / "jsii"))
 
 from aws_cdk import App  # noqa: E402
 

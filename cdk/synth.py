@@ -23,7 +23,10 @@ from cdk.target import ROOT, Target
 from statemachines import published
 
 ASSEMBLIES = ROOT / ".bundles" / "assemblies"
-KEPT_PER_TARGET = 2
+KEPT_PER_TARGET = 4
+
+# The assembly points to the bundles where they are, instead of holding copies of them.
+_UNSTAGED = {"aws:cdk:disable-asset-staging": True}
 
 
 def assembly(target: Target, **context: str) -> Path:
@@ -31,14 +34,14 @@ def assembly(target: Target, **context: str) -> Path:
 
     Raises what bundling raises, and CalledProcessError where the app fails; its own words are on standard error then.
     """
-    settings = {**context, "target": str(target)}
+    settings = {**_UNSTAGED, **context, "target": str(target)}
     bundles = [bundle(function, target).hash for function in FUNCTIONS]
     sources = [
         *sorted((ROOT / "cdk").glob("*.py")),
         *sorted((ROOT / "events").glob("*.py")),
         *sorted(published.FOLDER.rglob("*.json")),
     ]
-    digest = hashlib.sha256(json.dumps([settings, bundles, version("aws-cdk-lib")], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([str(ROOT), settings, bundles, version("aws-cdk-lib")], sort_keys=True).encode())
     for source in sources:
         digest.update(source.relative_to(ROOT).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
     made = ASSEMBLIES / f"{target}-{digest.hexdigest()[:16]}"

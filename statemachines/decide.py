@@ -175,7 +175,8 @@ def _care_plan(machine: Machine, case: Case, event: Occurrence) -> Mapping[str, 
 
 def _objection(arrow: Arrow, case: Case, event: Occurrence) -> Decision | None:
     """Why this actor may not take the arrow: a wrong role, or the same person where duties are separate."""
-    if arrow.by is not None and event.actor_role not in arrow.by and event.actor_role != case.accountable_role:
+    role = event.actor_role
+    if arrow.by is not None and role not in arrow.by and (role is None or role != case.accountable_role):
         return Decision(
             Outcome.REFUSED,
             Reason.WRONG_ROLE,

@@ -46,6 +46,7 @@ class RunningAws:
     def __init__(self, port: int, pid: int | None) -> None:
         self._port = port
         self._pid = pid
+        self._clients: dict[tuple[int, str], Any] = {}
 
     @property
     def port(self) -> int:
@@ -84,17 +85,20 @@ class RunningAws:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of `service`, as the account's root."""
-        settings = Config(
-            connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 1}, max_pool_connections=32
-        )
-        return boto3.client(
-            service,  # type: ignore[call-overload] # the name is not a literal here
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            config=settings,
-            **_CREDENTIALS,
-        )
+        """The boto3 client of `service`, as the account's root; made once, and safe to use from several threads."""
+        key = (self._port, service)
+        if key not in self._clients:
+            settings = Config(
+                connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 1}, max_pool_connections=32
+            )
+            self._clients[key] = boto3.client(
+                service,  # type: ignore[call-overload] # the name is not a literal here
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                config=settings,
+                **_CREDENTIALS,
+            )
+        return self._clients[key]
 
     def reset(self) -> None:
         """Empty the account: every resource of every service is gone. Raises AwsNotRunning."""

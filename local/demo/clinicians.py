@@ -35,7 +35,7 @@ def next_event(who: Patient, state: str) -> tuple[str, Staff | None, dict[str, A
         "assessment_due": ("assessment_completed", rt, {"spo2_percent": 93, "respiratory_rate": 18}),
         "escalated": ("assessment_completed", rt, {"spo2_percent": 92, "respiratory_rate": 22}),
         "escalated_to_provider": ("assessment_completed", md, {"spo2_percent": 92, "respiratory_rate": 22}),
-        "assessed": ("spo2_observed", None, {"spo2_percent": 95}),
+        "assessed": ("oxygen_changed", rt, {"flow_l_min": 2.0, "spo2_percent": 95}),
         "titrating": ("spo2_observed", None, {"spo2_percent": 96}),
         "stable": ("weaning_started", rt, {}),
         "weaning": ("oxygen_changed", rt, {"flow_l_min": 0.0, "spo2_percent": 96}),
@@ -45,6 +45,7 @@ def next_event(who: Patient, state: str) -> tuple[str, Staff | None, dict[str, A
         "documented_unsigned": ("note_signed", rt, note),
         "unsigned_overdue": ("note_signed", rt, note),
         "awaiting_cosign": ("note_cosigned", md, note),
+        "cosign_overdue": ("note_cosigned", md, note),
         "filing_failed": ("filing_retry_requested", rt, {}),
     }
     if state in ("titrated_undocumented", "undocumented_overdue") and who.facility == "lakeside":

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from events.catalog import EventData, event_type
-from events.envelope import Actor, Source, Subject
-from events.publish import envelope_for
+from events.envelope import Source
 
 DEFAULT_KEY = b"baton replay of de-identified data"
 """Gives well-formed ids, the same in every replay. It hides nobody: data about real people needs a key of its own."""
@@ -67,28 +66,33 @@ class Names:
 
 
 def bus_event(
-    data: EventData,
+    kind: type[EventData],
+    data: Mapping[str, Any],
     *,
     source: Source,
     event_id: str,
     occurred_at: float,
     facility: str,
-    subject: Subject | None = None,
-    actor: Actor | None = None,
+    subject: tuple[str, str] | None = None,
+    actor: tuple[str, str] | None = None,
     record: str | None = None,
 ) -> dict[str, Any]:
-    """An event as EventBridge delivers it. ``record`` says where it was read, as <file's number>:<line>."""
-    envelope = envelope_for(
-        data,
-        event_id=event_id,
-        occurred_at=datetime.fromtimestamp(occurred_at, UTC),
-        facility=facility,
-        subject=subject,
-        actor=actor,
-        correlation={} if record is None else {"replay_record": record},
-    )
-    return {
-        "source": str(source),
-        "detail-type": event_type(type(data)).name,
-        "detail": envelope.model_dump(mode="json", exclude_none=True),
+    """An event as EventBridge delivers it; ``data`` is not checked here, since what is impossible is for intake to refuse.
+
+    ``subject`` is patient and encounter, ``actor`` id and role, ``record`` where it was read, as <file's number>:<line>.
+    """
+    of_type = event_type(kind)
+    detail: dict[str, Any] = {
+        "event_id": event_id,
+        "type": of_type.name,
+        "schema_version": of_type.version,
+        "occurred_at": datetime.fromtimestamp(occurred_at, UTC).isoformat(),
+        "facility": facility,
     }
+    if subject is not None:
+        detail["subject"] = dict(zip(("patient", "encounter"), subject, strict=True))
+    if actor is not None:
+        detail["actor"] = dict(zip(("id", "role"), actor, strict=True))
+    if record is not None:
+        detail["correlation"] = {"replay_record": record}
+    return {"source": str(source), "detail-type": of_type.name, "detail": {**detail, "data": dict(data)}}

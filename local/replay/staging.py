@@ -49,7 +49,8 @@ class Staging:
         self.database = sqlite3.connect(path)
         # It dies with the replay: no need to survive a crash.
         self.database.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-32768;" + _SCHEMA
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-32768;"
+            + _SCHEMA
         )
         self._waiting: list[tuple[object, ...]] = []
 
@@ -103,9 +104,9 @@ class Staging:
         run = self.database.execute
         run("CREATE INDEX by_encounter ON statements (encounter, true_at, kind)")
         run(
-            "INSERT INTO encounters SELECT encounter, MAX(true_at + IIF(kind = ?, ?, 0)), MAX(known_at), 0"
+            "INSERT INTO encounters SELECT encounter, MAX(true_at + IIF(kind IN (?, ?), ?, 0)), MAX(known_at), 0"
             " FROM statements GROUP BY encounter",
-            (str(Kind.ENDED), aftermath),
+            (str(Kind.ENDED), str(Kind.DIED), aftermath),
         )
         run(
             "UPDATE statements SET carried_by = (SELECT c.seq FROM statements c WHERE c.encounter = statements.encounter"
@@ -120,7 +121,9 @@ class Staging:
         )
         if newest_at is not None:
             run("UPDATE encounters SET shift = ? - newest", (newest_at,))
-        run("CREATE TABLE turns (at REAL, kind_last INTEGER, seq INTEGER, PRIMARY KEY (at, kind_last, seq)) WITHOUT ROWID")
+        run(
+            "CREATE TABLE turns (at REAL, kind_last INTEGER, seq INTEGER, PRIMARY KEY (at, kind_last, seq)) WITHOUT ROWID"
+        )
         run(
             "INSERT INTO turns SELECT s.known_at + e.shift, s.kind IN (?, ?), s.seq FROM statements s"
             " JOIN encounters e USING (encounter) ORDER BY 1, 2, 3",
@@ -134,7 +137,23 @@ class Staging:
             " FROM turns t JOIN statements s ON s.seq = t.seq JOIN encounters e ON e.encounter = s.encounter"
             " LEFT JOIN statements r ON r.carried_by = s.seq ORDER BY t.at, t.kind_last, t.seq"
         )
-        for seq, file, line, kind, patient, encounter, true_at, known_at, identity, given, digest, carried, rate, shift, last in rows:
+        for (
+            seq,
+            file,
+            line,
+            kind,
+            patient,
+            encounter,
+            true_at,
+            known_at,
+            identity,
+            given,
+            digest,
+            carried,
+            rate,
+            shift,
+            last,
+        ) in rows:
             statement = Statement(
                 Kind(kind), patient, encounter, true_at + shift, known_at + shift, identity, json.loads(given)
             )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -43,8 +44,7 @@ class Statement:
         return json.dumps([*known, dict(sorted(self.values.items()))])
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a record says about others: ``kind`` is one of birth (a patient's date), unit (an encounter's), item (a label)."""
 
     kind: str

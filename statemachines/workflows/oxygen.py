@@ -98,8 +98,8 @@ _low = (of(OxygenOrdered, lambda e: e.target_spo2_low), of(CarePlanUpdated, lamb
 _high = (of(OxygenOrdered, lambda e: e.target_spo2_high), of(CarePlanUpdated, lambda e: e.target_spo2_high))
 target_low = parameter("target_low", "target low", 94, BTS, unit="%", minimum=70, maximum=100, patient=_low)
 target_high = parameter("target_high", "target high", 98, BTS, unit="%", minimum=70, maximum=100, patient=_high)
-hypercapnic_low = parameter("hypercapnic_low", "target low", 88, BTS, unit="%", minimum=70, maximum=100, patient=_low)
-hypercapnic_high = parameter("hypercapnic_high", "target high", 92, BTS, unit="%", minimum=70, maximum=100, patient=_high)
+hypercapnic_low = parameter("hypercapnic_low", "hypercapnic target low", 88, BTS, unit="%", minimum=70, maximum=100, patient=_low)
+hypercapnic_high = parameter("hypercapnic_high", "hypercapnic target high", 92, BTS, unit="%", minimum=70, maximum=100, patient=_high)
 fall = parameter("fall", "fall that calls for assessment", 3, BTS, unit="%", minimum=1, maximum=20)
 adult_from = parameter("adult_from", "adult from", 18, UW, unit="a", minimum=12, maximum=21)
 
@@ -124,7 +124,7 @@ sign_within = _limit("sign_within", "sign within", 720)
 file_within = _limit("file_within", "file within", 15)
 documentation = parameter(
     "documentation",
-    "documentation is complete with",
+    "complete documentation",
     "signed_note",
     UW,
     choices=("signed_note", "cosigned_note", "flowsheet_comment"),
@@ -135,8 +135,8 @@ below = ((hypercapnic == True) & (spo2 < hypercapnic_low)) | (~(hypercapnic == T
 above = ((hypercapnic == True) & (spo2 > hypercapnic_high)) | (~(hypercapnic == True) & (spo2 > target_high))  # noqa: E712
 on_room_air = flow == 0
 in_target = spo2.known & ~below & (~above | on_room_air)
-out_of_target = below | (above & ~on_room_air)
-deteriorating = below | spo2.fell(fall)
+over_oxygenated = (hypercapnic == True) & (spo2 > hypercapnic_high) & ~on_room_air  # noqa: E712
+unsafe = below | spo2.fell(fall) | over_oxygenated
 wants_note = documentation.one_of("signed_note", "cosigned_note")
 wants_cosign = documentation == "cosigned_note"
 wants_comment = documentation == "flowsheet_comment"
@@ -167,6 +167,7 @@ _care_is_over = {
     AssessmentCompleted: "oxygen has ended; noted for the record",
     PatientTransferred: "documentation goes on wherever the patient is",
     PatientDischarged: "documentation goes on after discharge",
+    PatientDied: "documentation goes on after death",
     **_news,
 }
 _care_has_gone_on = {
@@ -175,17 +176,26 @@ _care_has_gone_on = {
     OrderCancelled: "oxygen was given; it must be documented",
 }
 
+_other_documentation = {
+    NoteWritten: "this facility wants a flowsheet comment",
+    FlowsheetCommentRecorded: "this facility wants a note",
+}
+
 ORDERED = waiting(
     "ordered", "Ordered", owner=RN, within=minutes(start_within), do="Start oxygen as ordered",
     escalates_to=CHARGE_NURSE, emr=emr("ready", "ordered"),
-    records=_news | {Spo2Observed: "saturation noted; oxygen is not started"},
+    records=_news | {
+        Spo2Observed: "saturation noted; oxygen is not started", PatientTransferred: "start it in the new unit",
+    },
     defers={AssessmentCompleted: "kept until oxygen is started", **_early_documentation},
     ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_once,
 )  # fmt: skip
 ORDER_OVERDUE = waiting(
     "order_overdue", "Start overdue", owner=CHARGE_NURSE, within=minutes(escalation), do="See that oxygen is started",
     escalates_to=CHARGE_NURSE, emr=emr("ready", "start-overdue"),
-    records=_news | {Spo2Observed: "saturation noted; oxygen is not started"},
+    records=_news | {
+        Spo2Observed: "saturation noted; oxygen is not started", PatientTransferred: "start it in the new unit",
+    },
     defers={AssessmentCompleted: "kept until oxygen is started", **_early_documentation},
     ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_once,
 )  # fmt: skip
@@ -204,18 +214,18 @@ ASSESSMENT_DUE = waiting(
 ESCALATED = waiting(
     "escalated", "Escalated to RT lead", owner=RT_LEAD, within=minutes(escalation), do="See that the patient is seen now",
     escalates_to=PROVIDER, emr=emr("in-progress", "escalated"),
-    records=_vitals, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"}, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
 )  # fmt: skip
 ESCALATED_TO_PROVIDER = waiting(
     "escalated_to_provider", "Escalated to provider", owner=PROVIDER, within=minutes(escalation),
     do="Decide what happens with this patient's oxygen", escalates_to=PROVIDER,
     emr=emr("in-progress", "escalated-to-provider"),
-    records=_vitals, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"}, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
 )  # fmt: skip
 ASSESSED = waiting(
     "assessed", "Assessed", owner=RT, within=minutes(titrate_within), do="Set oxygen to bring saturation into target",
     escalates_to=RT_LEAD, emr=emr("in-progress", "assessed"),
-    records=_news | {AssessmentCompleted: "assessed again"},
+    records=_news | {AssessmentCompleted: "assessed again", Spo2Observed: "saturation noted; oxygen is not set yet"},
     defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_once,
 )  # fmt: skip
 TITRATING = waiting(
@@ -244,13 +254,13 @@ TRIAL_OFF = waiting(
 TITRATED_UNDOCUMENTED = waiting(
     "titrated_undocumented", "Titrated, undocumented", owner=RT, within=minutes(document_within),
     do="Document the oxygen therapy", escalates_to=RT_LEAD, emr=emr("in-progress", "undocumented"),
-    records=_care_is_over, ignores=_care_has_gone_on,
+    records=_care_is_over, ignores=_other_documentation | _care_has_gone_on,
     defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_once,
 )  # fmt: skip
 UNDOCUMENTED_OVERDUE = waiting(
     "undocumented_overdue", "Documentation overdue", owner=RT_LEAD, within=minutes(escalation),
     do="See that the oxygen therapy is documented", escalates_to=RT_LEAD, emr=emr("in-progress", "documentation-overdue"),
-    records=_care_is_over, ignores=_care_has_gone_on,
+    records=_care_is_over, ignores=_other_documentation | _care_has_gone_on,
     defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_once,
 )  # fmt: skip
 DOCUMENTED_UNSIGNED = waiting(
@@ -269,7 +279,7 @@ UNSIGNED_OVERDUE = waiting(
 )  # fmt: skip
 AWAITING_COSIGN = waiting(
     "awaiting_cosign", "Awaiting co-signature", owner=PROVIDER, within=minutes(sign_within), do="Co-sign the note",
-    validates=PROVIDER, escalates_to=PROVIDER, emr=emr("in-progress", "awaiting-cosign"), optional=wants_cosign,
+    validates=PROVIDER, escalates_to=CHARGE_NURSE, emr=emr("in-progress", "awaiting-cosign"), optional=wants_cosign,
     records=_care_is_over, refuses=_once,
     ignores={
         FlowsheetCommentRecorded: "this facility wants a note", NoteWritten: "the note is signed already",
@@ -281,6 +291,15 @@ _documented = {
     NoteCosigned: "documentation is complete", FlowsheetCommentRecorded: "documentation is complete",
     **_care_has_gone_on,
 }  # fmt: skip
+COSIGN_OVERDUE = waiting(
+    "cosign_overdue", "Co-signature overdue", owner=CHARGE_NURSE, within=minutes(escalation),
+    do="Find a provider who co-signs", validates=PROVIDER, escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "cosign-overdue"), optional=wants_cosign, records=_care_is_over, refuses=_once,
+    ignores={
+        FlowsheetCommentRecorded: "this facility wants a note", NoteWritten: "the note is signed already",
+        NoteSigned: "the note is signed already", **_care_has_gone_on,
+    },
+)  # fmt: skip
 FILING = system(
     "filing", "Filing documentation", work=FILE, owner=RT_LEAD, within=minutes(file_within),
     emr=emr("in-progress", "filing"), records=_care_is_over, ignores=_documented, refuses=_once,
@@ -298,16 +317,14 @@ FILING_FAILED = waiting(
 )  # fmt: skip
 COMPLETE = end("complete", "Complete", emr=emr("completed", "complete"), late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT})
 CANCELLED = end("cancelled", "Cancelled", emr=emr("cancelled", "cancelled"))
-DECEASED = end(
-    "deceased", "Patient died", emr=emr("cancelled", "patient-died"), late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT}
-)
+DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"))
 
 NOT_STARTED = (ORDERED, ORDER_OVERDUE)
 UNSEEN = (ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER)
-ON_OXYGEN = (*UNSEEN, ASSESSED, TITRATING, STABLE, WEANING, TRIAL_OFF)
+SEEN = (ASSESSED, TITRATING, STABLE, WEANING, TRIAL_OFF)
+ON_OXYGEN = (*UNSEEN, *SEEN)
 UNDOCUMENTED = (TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE)
 UNSIGNED = (DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE)
-OPEN = (*NOT_STARTED, *ON_OXYGEN, *UNDOCUMENTED, *UNSIGNED, AWAITING_COSIGN, FILING, CONFIRMING, FILING_FAILED)
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
 TRANSITIONS = (
@@ -318,25 +335,22 @@ TRANSITIONS = (
     T("T-04", ORDER_OVERDUE, on=DEADLINE, to=None, because="still not started"),
     T("T-05", NOT_STARTED, on=OrderCancelled, to=CANCELLED, by=PROVIDER, because="cancelled before oxygen was started"),
     # assess
-    T("T-10", UNSEEN, on=AssessmentCompleted, to=ASSESSED, by=(RT, RT_LEAD, PROVIDER), because="assessed at the bedside",
-      override_by=PROVIDER),
+    T("T-10", UNSEEN, on=AssessmentCompleted, to=ASSESSED, by=(RT, RT_LEAD, PROVIDER), because="assessed at the bedside"),
     T("T-11", ASSESSMENT_DUE, on=DEADLINE, to=ESCALATED, because="not assessed in time"),
     T("T-12", ESCALATED, on=DEADLINE, to=ESCALATED_TO_PROVIDER, because="escalation not answered in time"),
     T("T-13", ESCALATED_TO_PROVIDER, on=DEADLINE, to=None, because="escalation still not answered"),
     T("T-14", ASSESSMENT_DUE, on=News2Scored, when=news2 >= 5, to=None, because="sicker: assess sooner"),
     # titrate
-    T("T-20", ASSESSED, on=OxygenChanged, when=~in_target, to=TITRATING, by=RT, because="not known to be in target range"),
-    T("T-21", ASSESSED, on=OxygenChanged, when=in_target, to=STABLE, by=RT, because="within target range"),
-    T("T-22", ASSESSED, on=Spo2Observed, when=out_of_target, to=TITRATING, because="out of target range"),
-    T("T-23", ASSESSED, on=Spo2Observed, when=~out_of_target, to=STABLE, because="within target range"),
+    T("T-20", ASSESSED, on=OxygenChanged, when=~in_target, to=TITRATING, by=(RT, RN), because="not known to be in target range"),
+    T("T-21", ASSESSED, on=OxygenChanged, when=in_target, to=STABLE, by=(RT, RN), because="within target range"),
     T("T-24", ASSESSED, on=DEADLINE, to=ESCALATED, because="not titrated in time"),
-    T("T-25", TITRATING, on=OxygenChanged, when=in_target, to=STABLE, by=RT, because="in target range",
+    T("T-25", TITRATING, on=OxygenChanged, when=in_target, to=STABLE, because="in target range",
       override_by=(RT_LEAD, PROVIDER)),
     T("T-26", TITRATING, on=Spo2Observed, when=in_target, to=STABLE, because="in target range"),
     T("T-27", TITRATING, on=DEADLINE, to=ESCALATED, because="not in target in time"),
     # watch
-    T("T-30", STABLE, on=OxygenChanged, when=deteriorating, to=ASSESSMENT_DUE, because="saturation fell"),
-    T("T-31", STABLE, on=Spo2Observed, when=deteriorating, to=ASSESSMENT_DUE, because="saturation fell"),
+    T("T-30", STABLE, on=OxygenChanged, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
+    T("T-31", STABLE, on=Spo2Observed, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-32", STABLE, on=DEADLINE, to=ASSESSMENT_DUE, because="reassessment due"),
     # wean
     T("T-40", STABLE, on=WeaningStarted, to=WEANING, by=(RT, RN), because="weaning started"),
@@ -354,13 +368,14 @@ TRANSITIONS = (
       because="flowsheet comment is what this facility wants"),
     T("T-52", TITRATED_UNDOCUMENTED, on=DEADLINE, to=UNDOCUMENTED_OVERDUE, because="not documented in time"),
     T("T-53", UNDOCUMENTED_OVERDUE, on=DEADLINE, to=None, because="still not documented"),
-    T("T-54", UNSIGNED, on=NoteSigned, when=~wants_cosign, to=FILING, by=RT, because="note signed"),
+    T("T-54", UNSIGNED, on=NoteSigned, when=documentation != "cosigned_note", to=FILING, by=RT, because="note signed"),
     T("T-55", UNSIGNED, on=NoteSigned, when=wants_cosign, to=AWAITING_COSIGN, by=RT,
       because="note signed; this facility wants a co-signature"),
     T("T-56", DOCUMENTED_UNSIGNED, on=DEADLINE, to=UNSIGNED_OVERDUE, because="not signed in time"),
-    T("T-57", AWAITING_COSIGN, on=NoteCosigned, to=FILING, by=PROVIDER, separate_from=("T-55",), because="note co-signed"),
-    T("T-58", AWAITING_COSIGN, on=DEADLINE, to=None, because="still not co-signed"),
+    T("T-57", (AWAITING_COSIGN, COSIGN_OVERDUE), on=NoteCosigned, to=FILING, by=PROVIDER, separate_from=("T-55",), because="note co-signed"),
+    T("T-58", AWAITING_COSIGN, on=DEADLINE, to=COSIGN_OVERDUE, because="not co-signed in time"),
     T("T-59", UNSIGNED_OVERDUE, on=DEADLINE, to=None, because="still not signed"),
+    T("T-69", COSIGN_OVERDUE, on=DEADLINE, to=None, because="still not co-signed"),
     # file
     T("T-60", FILING, on=SENT, to=CONFIRMING, because="the EMR took the documentation"),
     T("T-61", FILING, on=NOT_SENT, to=FILING_FAILED, because="the EMR did not take the documentation"),
@@ -372,12 +387,12 @@ TRANSITIONS = (
     T("T-67", FILING_FAILED, on=FilingRetryRequested, to=FILING, by=(RT_LEAD, RT), because="file again"),
     T("T-68", FILING_FAILED, on=DEADLINE, to=None, because="still not filed"),
     # the patient's life goes on
-    T("T-80", ON_OXYGEN, on=PatientTransferred, to=ASSESSMENT_DUE, because="new unit: assess again"),
+    T("T-80", (ASSESSMENT_DUE, *SEEN), on=PatientTransferred, to=ASSESSMENT_DUE, because="new unit: assess again"),
     T("T-81", ON_OXYGEN, on=PatientDischarged, to=TITRATED_UNDOCUMENTED, because="discharged: document what was given"),
     T("T-82", NOT_STARTED, on=PatientDischarged, to=CANCELLED, because="discharged before oxygen was started"),
-    T("T-83", OPEN, on=PatientDied, to=DECEASED, because="the patient died"),
+    T("T-83", NOT_STARTED, on=PatientDied, to=DECEASED, because="the patient died before oxygen was started"),
+    T("T-85", ON_OXYGEN, on=PatientDied, to=TITRATED_UNDOCUMENTED, because="the patient died: document what was given"),
     T("T-84", ON_OXYGEN, on=OrderCancelled, to=TITRATED_UNDOCUMENTED, by=PROVIDER, because="order cancelled: document"),
-    T("T-85", NOT_STARTED, on=PatientTransferred, to=ORDERED, because="new unit: start there"),
 )  # fmt: skip
 
 OXYGEN = workflow(
@@ -415,7 +430,7 @@ OXYGEN = workflow(
     ),
     states=(
         ORDERED, ORDER_OVERDUE, ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER, ASSESSED, TITRATING, STABLE, WEANING,
-        TRIAL_OFF, TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE, AWAITING_COSIGN,
+        TRIAL_OFF, TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE, AWAITING_COSIGN, COSIGN_OVERDUE,
         FILING, CONFIRMING, FILING_FAILED, COMPLETE, CANCELLED, DECEASED,
     ),
     transitions=TRANSITIONS,

@@ -102,7 +102,7 @@ def _may_send(template: Template, queue: str, source: str) -> bool:
             given = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
             for arn in given if isinstance(given, list) else [given]:
                 if named(arn) == source or str(arn).find(source) >= 0:
-                    return statement["Action"] == "sqs:SendMessage"
+                    return bool(statement["Action"] == "sqs:SendMessage")
     return False
 
 

@@ -48,7 +48,8 @@ def test_modules_are_followed_through_every_form_of_import(tmp_path: Path) -> No
 
 
 def test_what_only_types_need_is_left_out(tmp_path: Path) -> None:
-    source = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import events.one\n    import stubs\nelse:\n    import events.two\n"
+    for_types = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import events.one\n    import stubs\n"
+    source = f"{for_types}else:\n    import events.two\n"
     root = _tree(tmp_path, functions__handler=source, events__one="", events__two="")
     found = needs(root, "functions.handler")
     assert "events/two.py" in _names(root, "functions.handler")

@@ -36,10 +36,10 @@ MATCHES = {
 
 def _roles(template: Template) -> dict[Actor, Resource]:
     functions = {str(each["FunctionName"]): role_of(template, each) for each in of_type(template, FUNCTION).values()}
-    roles = {actor: functions[f"{STACK}-{actor}"] for actor in FUNCTIONS}
-    machines = {named(machine["RoleArn"]) for machine in of_type(template, MACHINE).values()}
-    (machines_role,) = machines
-    return {**roles, Actor.MACHINES: template["Resources"][machines_role]["Properties"]}
+    roles: dict[Actor, Resource] = {actor: functions[f"{STACK}-{actor}"] for actor in FUNCTIONS}
+    (machines,) = {named(machine["RoleArn"]) for machine in of_type(template, MACHINE).values()}
+    roles[Actor.MACHINES] = template["Resources"][machines]["Properties"]
+    return roles
 
 
 def test_no_role_has_a_permission_from_anywhere_else(template: Template) -> None:

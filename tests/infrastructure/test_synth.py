@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from cdk import synth
 from cdk.synth import assembly
 from cdk.target import ROOT, Target, runtime
 from tests.infrastructure.conftest import STACK
@@ -64,7 +63,7 @@ def test_an_equal_app_is_not_synthesised_again(target: Target, monkeypatch: pyte
     def refused(*_: object, **__: object) -> None:
         raise AssertionError("synthesised again")
 
-    monkeypatch.setattr(synth.subprocess, "run", refused)
+    monkeypatch.setattr("cdk.synth.subprocess.run", refused)
     assert assembly(target) == made
 
 
@@ -76,7 +75,7 @@ def test_another_context_is_synthesised_anew(monkeypatch: pytest.MonkeyPatch) ->
         raise Asked
 
     assembly(Target.LOCAL)
-    monkeypatch.setattr(synth.subprocess, "run", asked)
+    monkeypatch.setattr("cdk.synth.subprocess.run", asked)
     with pytest.raises(Asked):
         assembly(Target.LOCAL, emr_base_url="https://another.example")
 
@@ -90,7 +89,7 @@ def test_the_cdk_command_synthesises_offline(tmp_path: Path) -> None:
         "HOME": str(tmp_path),
         **dict.fromkeys(("AWS_ENDPOINT_URL", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), nowhere),
     }
-    command = [cdk, "synth", "--quiet", "-c", "target=local", "--output", tmp_path / "out"]
+    command = [str(cdk), "synth", "--quiet", "-c", "target=local", "--output", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     made = json.loads((tmp_path / "out" / f"{STACK}.template.json").read_text())

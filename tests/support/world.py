@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.cases import keys
-from functions.cases.adapters.following import FollowingExecutions
+from functions.cases.adapters.following import FollowingExecutions, Perform
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.commands import Command, Person
 from functions.cases.facilities import register
@@ -62,6 +62,54 @@ class ScriptedStep:
         self.compensated.append(row.state)
 
 
+class StepFunctionsDown(RuntimeError):
+    """What a signal gets while Step Functions cannot be reached."""
+
+
+class LaggingExecutions(FollowingExecutions):
+    """Executions that can be held up before they enter some states, and that can be out of reach."""
+
+    def __init__(self, definitions: Mapping[tuple[str, int], Definition], perform: Perform) -> None:
+        super().__init__(definitions, perform)
+        self.held_before: frozenset[str] = frozenset()
+        self.down = False
+        self.signals: list[Signal] = []
+        self._held: list[tuple[tuple[str, int], Signal]] = []
+
+    def start(self, workflow: str, version: int, case: str, generation: int, signal: Signal) -> None:
+        """See Executions.start. Raises StepFunctionsDown while it is down."""
+        self._reach(signal)
+        super().start(workflow, version, case, generation, signal)
+
+    def succeed(self, token: str, signal: Signal) -> None:
+        """See Executions.succeed. Raises StepFunctionsDown while it is down."""
+        self._reach(signal)
+        super().succeed(token, signal)
+
+    def definition(self, workflow: str, version: int) -> Definition:
+        """A definition that executions run."""
+        return self._definitions[workflow, version]
+
+    def go_on(self) -> None:
+        """Enter what was held up; states that are still held before are held again when they come."""
+        self._inputs.extend(self._held)
+        held, self._held = len(self._held), []
+        for _ in range(held):
+            super()._enter(*self._inputs.pop(0))
+        self.run()
+
+    def _reach(self, signal: Signal) -> None:
+        if self.down:
+            raise StepFunctionsDown("out of reach")
+        self.signals.append(signal)
+
+    def _enter(self, name: tuple[str, int], signal: Signal) -> None:
+        if signal["state"] in self.held_before:
+            self._held.append((name, signal))
+        else:
+            super()._enter(name, signal)
+
+
 class World:
     """Drive it with ``send`` and ``pass_time``; look at it with ``case``, ``journal``, ``path``."""
 
@@ -77,7 +125,7 @@ class World:
         self.file = ScriptedStep(["sent"] * 100)
         self.confirm = ScriptedStep(["confirmed"] * 100)
         self.steps: dict[str, Step] = {"file_documentation": self.file, "confirm_documentation": self.confirm}
-        self.following = FollowingExecutions({(d.workflow, d.version): d for d in definitions.values()}, self._perform)
+        self.following = LaggingExecutions({(d.workflow, d.version): d for d in definitions.values()}, self._perform)
         self.pauses = 0
         self.services = Services(
             table=self.table,

@@ -6,7 +6,7 @@ Where DynamoDB is strict, it is as strict: an index gives what it projects, and 
 
 from __future__ import annotations
 
-import copy
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -45,11 +45,12 @@ class MemoryTable:
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = defaultdict(dict)
         self._indexed: dict[tuple[Index, str], dict[Key, float]] = defaultdict(dict)
+        self._expiring: list[tuple[float, Key]] = []
 
     def get(self, key: Key) -> Item | None:
         """See Table.get."""
         row = self._row(key)
-        return copy.deepcopy(row) if row is not None else None
+        return _copied(row) if row is not None else None
 
     def query(self, pk: str, prefix: str = "", *, start: Any | None = None, limit: int | None = None) -> Page:
         """See Table.query."""
@@ -72,7 +73,7 @@ class MemoryTable:
         rows = [self._partitions[key.pk][key.sk] for key in cut]
         if projected is not None:
             rows = [{name: row[name] for name in projected} for row in rows]
-        return Page(tuple(copy.deepcopy(rows)), mark(cut[-1]) if len(cut) < len(found) else None)
+        return Page(tuple(_copied(rows)), mark(cut[-1]) if len(cut) < len(found) else None)
 
     def write(self, writes: Sequence[Write]) -> None:
         """See Table.write."""
@@ -80,7 +81,7 @@ class MemoryTable:
             raise ValueError(f"a transaction has at most {MOST_WRITES} writes, not {len(writes)}")
         if len(writes) > 1 and len({write.key for write in writes}) < len(writes):
             raise ValueError("a transaction cannot have two writes on one row")
-        failed = {i: copy.deepcopy(self._row(w.key)) for i, w in enumerate(writes) if not self._holds(w)}
+        failed = {i: _copied(self._row(w.key)) for i, w in enumerate(writes) if not self._holds(w)}
         if failed:
             raise WriteRefused(failed)
         for write in writes:
@@ -89,12 +90,32 @@ class MemoryTable:
     def update(self, update: Update) -> Item:
         """See Table.update."""
         self.write((update,))
-        return copy.deepcopy(self._partitions[update.key.pk][update.key.sk])
+        return _copied(self._partitions[update.key.pk][update.key.sk])
 
     def rows(self) -> Iterable[Item]:
         """Every row there is, for inspection."""
         for partition in self._partitions.values():
-            yield from (copy.deepcopy(row) for row in partition.values())
+            yield from (_copied(row) for row in partition.values())
+
+    def forget(self, now: float) -> None:
+        """Remove the rows whose ``expires_at`` (epoch seconds) is past, as the table's TTL does."""
+        while self._expiring and self._expiring[0][0] <= now:
+            _, key = heapq.heappop(self._expiring)
+            row = self._row(key)
+            if row is not None and row.get("expires_at", now + 1) <= now:
+                self._remove(key)
+
+    def drop(self, pk: str) -> None:
+        """Remove a whole partition: what nobody will ask for again, in a replay that must not grow with its data."""
+        for sk in list(self._partitions.get(pk, {})):
+            self._remove(Key(pk, sk))
+
+    def _remove(self, key: Key) -> None:
+        self._unindex(key)
+        partition = self._partitions.get(key.pk, {})
+        partition.pop(key.sk, None)
+        if not partition:
+            self._partitions.pop(key.pk, None)
 
     def _row(self, key: Key) -> Item | None:
         partition = self._partitions.get(key.pk)
@@ -108,21 +129,23 @@ class MemoryTable:
         if isinstance(write, Check):
             return
         key = write.key
-        self._unindex(key)
         if isinstance(write, Delete):
-            self._partitions[key.pk].pop(key.sk, None)
+            self._remove(key)
             return
+        self._unindex(key)
         if isinstance(write, Put):
-            row = copy.deepcopy(write.item)
+            row = _copied(write.item)
         else:
             row = self._row(key) or {"pk": key.pk, "sk": key.sk}
             copied = {name: row[source] for name, source in write.copy.items()}
-            row.update(copy.deepcopy(dict(write.set)) | copied)
+            row.update(_copied(dict(write.set)) | copied)
             for name, amount in write.add.items():
                 row[name] = row.get(name, 0) + amount
             for name in write.remove:
                 row.pop(name, None)
         self._partitions[key.pk][key.sk] = row
+        if "expires_at" in row:
+            heapq.heappush(self._expiring, (row["expires_at"], key))
         for index, (hash_key, range_key) in _HASH_AND_RANGE.items():
             if hash_key in row and range_key in row:
                 self._indexed[index, row[hash_key]][key] = row[range_key]
@@ -131,7 +154,19 @@ class MemoryTable:
         row = self._row(key)
         for index, (hash_key, _) in _HASH_AND_RANGE.items():
             if row is not None and hash_key in row:
-                self._indexed[index, row[hash_key]].pop(key, None)
+                entries = self._indexed[index, row[hash_key]]
+                entries.pop(key, None)
+                if not entries:
+                    del self._indexed[index, row[hash_key]]
+
+
+def _copied(value: Any) -> Any:
+    """A copy that shares nothing that can change; what a row holds is a tree."""
+    if isinstance(value, dict):
+        return {name: _copied(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(each) for each in value]
+    return value
 
 
 def _holds(condition: Condition, row: Item) -> bool:

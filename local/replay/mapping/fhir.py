@@ -3,8 +3,8 @@
 | resource | states | because |
 | --- | --- | --- |
 | Observation 2708-6, 59408-5 (LOINC), % | saturation | oxygen saturation in arterial blood; by pulse oximetry |
-| … with components 3151-8 (L/min), 3150-6 (%) | support, with the saturation it achieves | inhaled oxygen flow rate and concentration, as in US Core's pulse oximetry profile |
-| Observation 3151-8, 3150-6 | support | the same, charted on its own |
+| … with components 3151-8 (L/min), 3150-6 (%) | support, with the saturation it achieves | as in US Core's pulse oximetry |
+| Observation 3151-8, 3150-6 | support | inhaled oxygen flow rate; inhaled oxygen concentration |
 | Observation 9279-1, /min | respiratory rate | goes with the saturation of the same time |
 | Encounter, finished, with an end | the encounter ended, or the patient died | by its discharge disposition |
 | Patient | nothing | read for the date of birth; a death date names no encounter |

@@ -95,7 +95,7 @@ def records(source: Source) -> Iterator[Record]:
 def _bytes(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as plain:
         if path.suffix.lower() == ".gz":
-            with gzip.GzipFile(fileobj=plain) as packed, io.BufferedReader(packed) as stream:  # type: ignore[type-var]
+            with gzip.GzipFile(fileobj=plain) as packed, io.BufferedReader(packed) as stream:
                 yield stream
         else:
             yield plain

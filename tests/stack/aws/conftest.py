@@ -29,7 +29,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     servers = [pytest.param(WHOLE, id="aws")]
     if wrapper is not None:
         name = str(wrapper.args[0])
-        differs = pytest.mark.xfail(strict=True, raises=(AssertionError, ClientError, pytest.fail.Exception), reason=f"needs {name}")
+        differs = pytest.mark.xfail(
+            strict=True, raises=(AssertionError, ClientError, pytest.fail.Exception), reason=f"needs {name}"
+        )
         servers.append(pytest.param(name, id=f"without {name}", marks=differs))
     metafunc.parametrize("aws", servers, indirect=True, scope="session")
 
@@ -40,7 +42,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     spared: list[pytest.Item] = []
     for item in items:
-        lacking = item.callspec.params.get("aws") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+        lacking = (
+            item.callspec.params.get("aws") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+        )
         key = (getattr(item, "originalname", item.name), str(lacking))
         (spared if lacking and key in seen else kept).append(item)
         seen.add(key)

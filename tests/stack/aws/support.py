@@ -26,7 +26,7 @@ EVERYTHING: list[Statement] = [{"Effect": "Allow", "Action": "*", "Resource": "*
 # Longer than anything here takes on a busy machine; no behaviour is told from another by how long it took.
 LONG = 20.0
 # For a server that lacks a wrapper, where much never happens.
-SHORT = 2.5
+SHORT = 1.5
 
 
 class Patience:
@@ -53,7 +53,9 @@ def allow(*actions: str, on: str = "*") -> Statement:
 def in_the_environment_of_the_server(program: str, *arguments: str) -> str:
     """What a program prints that is run where the server's own modules can be imported."""
     interpreter = ROOT / ".ministack" / "bin" / "python"
-    done = subprocess.run([interpreter, "-c", program, *arguments], cwd=ROOT, capture_output=True, check=True, text=True)
+    done = subprocess.run(
+        [interpreter, "-c", program, *arguments], cwd=ROOT, capture_output=True, check=True, text=True
+    )
     return done.stdout.strip()
 
 
@@ -175,7 +177,9 @@ def receive(aws: RunningAws, url: str) -> dict[str, Any]:
     sqs = aws.client("sqs")
 
     def look() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+        found: list[dict[str, Any]] = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get(
+            "Messages", []
+        )
         return found
 
     message = eventually(look)[0]
@@ -218,9 +222,7 @@ def mapping(aws: RunningAws, source: str, function_name: str, **more: Any) -> st
     """The identity of a new mapping of a queue or a stream to a function."""
     if ":dynamodb:" in source:
         more = {"StartingPosition": "TRIM_HORIZON", **more}
-    made = aws.client("lambda").create_event_source_mapping(
-        EventSourceArn=source, FunctionName=function_name, **more
-    )
+    made = aws.client("lambda").create_event_source_mapping(EventSourceArn=source, FunctionName=function_name, **more)
     # MiniStack looks at its mappings each second, and when anything is sent to a queue.
     aws.client("sqs").send_message(QueueUrl=queue(aws), MessageBody="wake")
     return str(made["UUID"])

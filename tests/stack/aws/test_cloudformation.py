@@ -91,4 +91,6 @@ def test_a_bus_gets_its_policy(aws: EmbeddedAws) -> None:
     said = json.loads(aws.client("events").describe_event_bus(Name=name)["Policy"])
     assert [statement["Sid"] for statement in said["Statement"]] == ["closed"]
     aws.client("cloudformation").delete_stack(StackName=made["Stack"])
-    support.eventually(lambda: name not in [bus["Name"] for bus in aws.client("events").list_event_buses()["EventBuses"]])
+    support.eventually(
+        lambda: name not in [bus["Name"] for bus in aws.client("events").list_event_buses()["EventBuses"]]
+    )

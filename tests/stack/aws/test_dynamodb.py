@@ -27,7 +27,13 @@ def test_a_cancelled_transaction_says_why_and_with_what_row_and_writes_nothing(a
     table, client = support.table(aws), aws.client("dynamodb")
     support.put(aws, table, "CASE#1", "META", rev={"N": "2"})
     items = [
-        {"Put": {"TableName": table, "Item": {**META, "sk": {"S": "J#1"}}, "ConditionExpression": "attribute_not_exists(pk)"}},
+        {
+            "Put": {
+                "TableName": table,
+                "Item": {**META, "sk": {"S": "J#1"}},
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        },
         {"ConditionCheck": {"TableName": table, "Key": META, **at(1)}},
     ]
     with pytest.raises(client.exceptions.TransactionCanceledException) as cancelled:

@@ -45,7 +45,9 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_a_stop_ends_the_server_and_its_workers_and_removes_its_temporary_files(own: EmbeddedAws, tmp_path: Path) -> None:
+def test_a_stop_ends_the_server_and_its_workers_and_removes_its_temporary_files(
+    own: EmbeddedAws, tmp_path: Path
+) -> None:
     server, worker = own.pid, busy_worker(own)
     assert server is not None
     assert running.running(tmp_path / "aws").endpoint == own.endpoint
@@ -72,7 +74,9 @@ time.sleep(60)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-c", STARTING, str(tmp_path / "aws")]
-    with subprocess.Popen(command, cwd=support.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as starter:
+    with subprocess.Popen(
+        command, cwd=support.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as starter:
         assert starter.stdout is not None
         server, port = (int(part) for part in starter.stdout.readline().split())
         aws = running.RunningAws(port, server)

@@ -122,7 +122,10 @@ def test_an_empty_batch_response_is_success(aws: EmbeddedAws, response: Any) -> 
     url = support.queue(aws)
     aws.client("sqs").send_message(QueueUrl=url, MessageBody="event")
     support.mapping(
-        aws, support.queue_arn(url), support.function(aws, f"def handler(event, context): return {response!r}"), **PARTIAL
+        aws,
+        support.queue_arn(url),
+        support.function(aws, f"def handler(event, context): return {response!r}"),
+        **PARTIAL,
     )
     support.eventually(lambda: support.left(aws, url) == 0)
 
@@ -188,7 +191,13 @@ def test_a_bad_record_is_found_by_halves_given_up_and_reported(aws: EmbeddedAws,
     assert reported["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert reported["DDBStreamBatchInfo"]["batchSize"] == 1
     support.eventually(lambda: batches(tmp_path)[-1][-1] == "J4")
-    assert batches(tmp_path) == [["J1", "J2", "J3", "J4"], ["J1", "J2"], ["J1"], *[["J2", "J3", "J4"], ["J2"], ["J2"]], ["J3", "J4"]]
+    assert batches(tmp_path) == [
+        ["J1", "J2", "J3", "J4"],
+        ["J1", "J2"],
+        ["J1"],
+        *[["J2", "J3", "J4"], ["J2"], ["J2"]],
+        ["J3", "J4"],
+    ]
 
 
 @pytest.mark.wrapper("stream_mapping_retries_and_bisects")

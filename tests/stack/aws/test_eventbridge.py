@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,7 +84,10 @@ def test_a_rule_invokes_only_a_function_that_admits_it(aws: EmbeddedAws) -> None
         """,
     )
     letters = support.queue(aws)
-    target = {"Arn": support.arn("lambda", f"function:{telling}"), "DeadLetterConfig": {"Arn": support.queue_arn(letters)}}
+    target = {
+        "Arn": support.arn("lambda", f"function:{telling}"),
+        "DeadLetterConfig": {"Arn": support.queue_arn(letters)},
+    }
     bus, rule = ruled(aws, target)
     admit(aws, letters, rule)
     put(aws.client("events"), bus)
@@ -98,6 +102,32 @@ def test_a_rule_invokes_only_a_function_that_admits_it(aws: EmbeddedAws) -> None
     )
     put(aws.client("events"), bus)
     assert support.receive(aws, url)["Body"] == "platform"
+
+
+@pytest.mark.wrapper("rule_invokes_with_retries")
+def test_a_function_that_a_rule_invokes_is_tried_again(aws: EmbeddedAws, tmp_path: Path) -> None:
+    failing = support.function(
+        aws,
+        """
+        import pathlib
+        def handler(event, context):
+            tried = pathlib.Path(event["detail"]["tried"])
+            with tried.open("a") as file: file.write("x")
+            if len(tried.read_text()) < 2: raise ValueError("the first time")
+        """,
+    )
+    bus, rule = ruled(aws, {"Arn": support.arn("lambda", f"function:{failing}")})
+    aws.client("lambda").add_permission(
+        FunctionName=failing,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    entry = {"EventBusName": bus, "Source": "platform", "DetailType": "x"}
+    tried = tmp_path / "tried"
+    aws.client("events").put_events(Entries=[{**entry, "Detail": json.dumps({"tried": str(tried)})}])
+    support.eventually(lambda: tried.exists() and tried.read_text() == "xx")
 
 
 @pytest.mark.wrapper("event_source_conditions")

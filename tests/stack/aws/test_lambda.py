@@ -34,6 +34,19 @@ def logged(aws: EmbeddedAws, group: str) -> list[str]:
     return [line for line in lines if not line.startswith(("START ", "END ", "REPORT "))]
 
 
+@pytest.mark.wrapper("environment_of_a_function")
+def test_a_function_sees_what_lambda_and_its_configuration_say_and_nothing_else(aws: EmbeddedAws) -> None:
+    own = {"LOG_LEVEL": "DEBUG", "TABLE": "cases"}
+    function = support.function(
+        aws, "import os\ndef handler(event, context): return dict(os.environ)", Environment={"Variables": own}
+    )
+    seen = support.invoke(aws, function)
+    assert own.items() <= seen.items()
+    assert seen["AWS_LAMBDA_FUNCTION_NAME"] == function
+    assert seen["TZ"] == "UTC"
+    assert {"AUTH", "GATEWAY_PORT", "HOME", "STATE_DIR", "MINISTACK_HOST"}.isdisjoint(seen)
+
+
 @pytest.mark.wrapper("error_type_is_the_exception")
 def test_the_error_of_a_task_is_the_class_of_the_exception(aws: EmbeddedAws) -> None:
     function = support.function(
@@ -104,7 +117,9 @@ def test_a_task_whose_worker_is_killed_is_tried_again(aws: EmbeddedAws, tmp_path
     )
     again = [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 1, "MaxAttempts": 2}]
     begun = tmp_path / "begun"
-    execution = support.start(aws, support.machine(aws, {"Work": calling(function, Retry=again)}), {"begun": str(begun)})
+    execution = support.start(
+        aws, support.machine(aws, {"Work": calling(function, Retry=again)}), {"begun": str(begun)}
+    )
     support.eventually(begun.exists)
     assert len(aws.kill_worker(function)) == 1
     assert json.loads(support.ended(aws, execution)["output"])["Payload"] == "done"

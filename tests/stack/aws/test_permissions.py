@@ -29,7 +29,10 @@ def refused(call: Callable[..., Any], **request: Any) -> bool:
 TABLE_ACTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "GetItem": ("get_item", {"Key": ROW}),
     "PutItem": ("put_item", {"Item": ROW}),
-    "UpdateItem": ("update_item", {"Key": ROW, "UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": ROW["pk"]}}),
+    "UpdateItem": (
+        "update_item",
+        {"Key": ROW, "UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": ROW["pk"]}},
+    ),
     "DeleteItem": ("delete_item", {"Key": ROW}),
     "Query": ("query", {"KeyConditionExpression": "pk = :k", "ExpressionAttributeValues": {":k": ROW["pk"]}}),
     "Scan": ("scan", {}),
@@ -141,8 +144,58 @@ def test_answering_a_task_needs_permission(aws: EmbeddedAws, action: str) -> Non
     assert refused(getattr(may_not, call), **request)
 
 
+@pytest.mark.wrapper("task_token_names_its_machine")
+def test_answering_a_task_can_be_allowed_per_state_machine(aws: EmbeddedAws) -> None:
+    url = support.queue(aws)
+    ask = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}},
+        "End": True,
+    }
+    machine = support.machine(aws, {"Ask": ask})
+    execution = support.start(aws, machine)
+    answer = {"taskToken": json.loads(support.receive(aws, url)["Body"])["token"], "output": "{}"}
+    other = support.role(aws, [support.allow("states:SendTaskSuccess", on=machine + "-2")])
+    assert refused(support.client_of(aws, other, "stepfunctions").send_task_success, **answer)
+    own = support.role(aws, [support.allow("states:SendTaskSuccess", on=machine)])
+    assert not refused(support.client_of(aws, own, "stepfunctions").send_task_success, **answer)
+    assert support.ended(aws, execution)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.wrapper("loopback_counts_as_tls")
+def test_a_policy_that_demands_tls_refuses_nothing_on_this_machine(aws: EmbeddedAws) -> None:
+    url, events, rule = support.queue(aws), aws.client("events"), support.name("rule")
+    made = events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))["RuleArn"]
+    insecure = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+    statements = [
+        {**insecure, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": support.queue_arn(url),
+            "Condition": {"ArnEquals": {"aws:SourceArn": made}},
+        },
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": support.queue_arn(url)}])
+    events.put_events(Entries=[{"Source": rule, "DetailType": "x", "Detail": "{}"}])
+    role = support.role(aws, [support.allow("sqs:SendMessage")])
+    assert not refused(support.client_of(aws, role, "sqs").send_message, QueueUrl=url, MessageBody="m")
+    support.eventually(lambda: support.left(aws, url) == 2)
+    polling = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    function = support.function(aws, "def handler(event, context): pass", [support.allow(*polling)])
+    support.mapping(aws, support.queue_arn(url), function)
+    support.eventually(lambda: support.left(aws, url) == 0)
+
+
 def test_queues_buses_secrets_and_metrics_have_permissions_of_their_own(aws: EmbeddedAws) -> None:
-    url, secret = support.queue(aws), aws.client("secretsmanager").create_secret(Name=support.name("s"), SecretString="s")
+    url, secret = (
+        support.queue(aws),
+        aws.client("secretsmanager").create_secret(Name=support.name("s"), SecretString="s"),
+    )
     entry = {"Source": "baton", "DetailType": "x", "Detail": "{}"}
     metric = {"Namespace": "Baton", "MetricData": [{"MetricName": "m", "Value": 1}]}
     calls: list[tuple[str, str, str, str, dict[str, Any]]] = [
@@ -162,7 +215,12 @@ def test_queues_buses_secrets_and_metrics_have_permissions_of_their_own(aws: Emb
 
 def key(aws: EmbeddedAws, *statements: dict[str, Any]) -> str:
     """The ARN of a new customer-managed key that the account's roles may be allowed to use."""
-    account = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "kms:*", "Resource": "*"}
+    account = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [account, *statements]})
     return str(aws.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"])
 
@@ -176,7 +234,12 @@ def test_what_a_key_encrypts_is_used_only_with_the_key(aws: EmbeddedAws) -> None
     send = {"QueueUrl": url, "MessageBody": "m"}
     calls: list[tuple[str, str, dict[str, Any], list[str]]] = [
         ("dynamodb", "get_item", {"TableName": table, "Key": ROW}, ["kms:Decrypt"]),
-        ("dynamodb", "transact_write_items", {"TransactItems": [{"Put": {"TableName": table, "Item": ROW}}]}, ["kms:Decrypt"]),
+        (
+            "dynamodb",
+            "transact_write_items",
+            {"TransactItems": [{"Put": {"TableName": table, "Item": ROW}}]},
+            ["kms:Decrypt"],
+        ),
         ("sqs", "send_message", send, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ("sqs", "receive_message", {"QueueUrl": url}, ["kms:Decrypt"]),
         ("secretsmanager", "get_secret_value", {"SecretId": secret}, ["kms:Decrypt"]),

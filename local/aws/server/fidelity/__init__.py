@@ -24,7 +24,9 @@ WRAPPERS = (
     "stopped_execution_stops",
     "context_object",
     "execution_role_invokes",
+    "throttled_task_says_so",
     # Lambda
+    "environment_of_a_function",
     "error_type_is_the_exception",
     "every_printed_line_is_logged",
     "embedded_metrics",
@@ -35,9 +37,9 @@ WRAPPERS = (
     "stream_mapping_retries_and_bisects",
     "mapping_polls_as_its_role",
     # EventBridge
+    "rule_invokes_with_retries",
     "rule_target_needs_permission",
     # IAM
-    "transport_is_secure",
     "leading_keys",
     "event_source_conditions",
     "loopback_counts_as_tls",

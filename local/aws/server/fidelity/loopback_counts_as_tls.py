@@ -16,8 +16,8 @@ def apply() -> None:
     init = iam_evaluator.EvalContext.__init__
 
     def secure(self: iam_evaluator.EvalContext, *given: object, **named: object) -> None:
-        init(self, *given, **named)  # type: ignore[arg-type]
+        init(self, *given, **named)
         if self.source_ip == "127.0.0.1":
             self.secure_transport = True
 
-    iam_evaluator.EvalContext.__init__ = secure  # type: ignore[method-assign]
+    iam_evaluator.EvalContext.__init__ = secure

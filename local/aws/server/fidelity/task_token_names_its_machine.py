@@ -1,7 +1,7 @@
 """Who answers a task token needs the permission on the state machine whose task it is.
 
-AWS: states:SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat are allowed per state machine (service authorization
-reference, "AWS Step Functions"; so does `StateMachine.grant_task_response` of the CDK).
+AWS: states:SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat are allowed per state machine (service
+authorization reference, "AWS Step Functions"; so does `StateMachine.grant_task_response` of the CDK).
 MiniStack: judges them on `*`, so that a policy that names the machine is refused.
 Baton: the roles of intake, follow and reconcile name the machines of the published versions.
 """

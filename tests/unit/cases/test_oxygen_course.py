@@ -1,0 +1,265 @@
+"""The oxygen workflow as clinicians live it: targets, sooner limits, three ways to document, and a patient's life going on."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from functions.cases.outcome import Placed
+from statemachines.definition import StateKind
+from statemachines.facilities import facilities
+from statemachines.workflows.oxygen import OXYGEN
+from tests.support.course import DATA, PERSON, Course, arrive, courses, play, staffed
+from tests.support.invariants import violations
+from tests.support.world import World
+
+RT, RN, MD, LEAD, CHARGE = (PERSON[role] for role in ("RT", "RN", "PROVIDER", "RT_LEAD", "CHARGE_NURSE"))
+FACILITIES = tuple(facilities())
+
+
+def assessed(facility: str = "northfield", **order: Any) -> World:
+    """A patient on oxygen who has just been assessed."""
+    world = staffed(facility)
+    steps: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("oxygen_ordered", MD, {"order_id": "O1", "age_years": 70, **order}),
+        ("oxygen_changed", RN, {"flow_l_min": 2}),
+        ("assessment_completed", RT, {}),
+    )
+    for type, by, data in steps:
+        world.now += 60
+        assert world.place(type, by=by, facility=facility, **data).outcome == "moved"
+    return world
+
+
+def titrated(world: World, saturation: float, facility: str = "northfield", flow: float = 2) -> str:
+    world.now += 60
+    world.place("oxygen_changed", by=RT, facility=facility, spo2_percent=saturation, flow_l_min=flow)
+    return world.state(facility)
+
+
+# ── targets ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("saturation", "state"), [(93, "titrating"), (94, "stable"), (98, "stable"), (99, "titrating")]
+)
+def test_the_target_is_94_to_98(saturation: float, state: str) -> None:
+    assert titrated(assessed(), saturation) == state
+
+
+@pytest.mark.parametrize("facility", FACILITIES)
+@pytest.mark.parametrize(
+    ("saturation", "state"), [(87, "titrating"), (88, "stable"), (92, "stable"), (93, "titrating")]
+)
+def test_a_patient_at_hypercapnic_risk_has_88_to_92_wherever_they_lie(
+    facility: str, saturation: float, state: str
+) -> None:
+    """British Thoracic Society guideline for oxygen use in adults, 2017."""
+    assert titrated(assessed(facility, hypercapnic_risk=True), saturation, facility) == state
+
+
+@pytest.mark.parametrize("facility", FACILITIES)
+def test_a_care_plan_outranks_order_facility_and_default(facility: str) -> None:
+    world = assessed(facility, target_spo2_low=94, target_spo2_high=98)
+    world.now += 60
+    plan: dict[str, Any] = {"target_spo2_low": 90, "target_spo2_high": 93, "hypercapnic_risk": False}
+    assert world.place("care_plan_updated", by=MD, facility=facility, **plan).outcome == "recorded"
+    assert titrated(world, 91, facility) == "stable"
+
+
+def test_on_room_air_no_saturation_is_too_high() -> None:
+    assert titrated(assessed(), 100, flow=0) == "stable"
+
+
+def test_a_patient_whose_saturation_nobody_reported_is_not_in_target() -> None:
+    world = assessed()
+    world.now += 60
+    world.place("oxygen_changed", by=RT, flow_l_min=3)
+    assert world.state() == "titrating"
+
+
+# ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("facility", "age", "minutes"),
+    [("northfield", 70, 120), ("southgate", 70, 90), ("lakeside", 70, 120), ("lakeside", 8, 45), ("northfield", 8, 60)],
+)
+def test_how_soon_a_patient_is_assessed_depends_on_age_and_facility(facility: str, age: int, minutes: float) -> None:
+    world = staffed(facility)
+    world.place("oxygen_ordered", by=MD, facility=facility, order_id="O1", age_years=age)
+    world.place("oxygen_changed", by=RN, facility=facility, flow_l_min=2)
+    due = world.case(facility).case.due
+    assert due == world.now + minutes * 60
+
+
+def test_an_early_warning_score_shortens_the_wait_and_never_lengthens_it() -> None:
+    world = staffed("northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.place("oxygen_changed", by=RN, flow_l_min=2)
+    dues = [world.case().case.due]
+    for score in (4, 5, 7, 5):
+        world.now += 60
+        world.place("news2_scored", news2=score)
+        dues.append(world.case().case.due)
+    start = dues[0]
+    assert start is not None
+    begun = start - 7200
+    assert dues == [start, start, begun + 120 + 3600, begun + 180 + 1800, begun + 180 + 1800]
+    assert violations(world) == []
+
+
+def test_nobody_answers_and_it_escalates_and_goes_on_escalating() -> None:
+    world = staffed("northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.place("oxygen_changed", by=RN, flow_l_min=2)
+    owners = [world.owner()]
+    for _ in range(4):
+        due = world.case().case.due
+        assert due is not None
+        world.pass_time(due - world.now - 1)
+        assert world.owner() == owners[-1], "not before its time"
+        world.pass_time(1)
+        owners.append(world.owner())
+    assert owners == ["RT", "RT_LEAD", "PROVIDER", "PROVIDER", "PROVIDER"]
+    entries = [e for e in world.journal(world.case().id) if e.get("missed_deadline")]
+    assert [e["escalation"] for e in entries] == [True, True, False, False]
+    assert violations(world) == []
+
+
+# ── documentation ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WAYS = {
+    "northfield": (
+        [("note_written", RT), ("note_signed", RT)],
+        ["titrated_undocumented", "documented_unsigned", "filing", "confirming", "complete"],
+    ),
+    "southgate": (
+        [("note_written", RT), ("note_signed", RT), ("note_cosigned", MD)],
+        ["titrated_undocumented", "documented_unsigned", "awaiting_cosign", "filing", "confirming", "complete"],
+    ),
+    "lakeside": (
+        [("flowsheet_comment_recorded", RN)],
+        ["titrated_undocumented", "filing", "confirming", "complete"],
+    ),
+}
+
+
+@pytest.mark.parametrize("facility", FACILITIES)
+def test_documented_means_what_the_facility_says(facility: str) -> None:
+    world = assessed(facility)
+    titrated(world, 96, facility)
+    world.now += 60
+    world.place("oxygen_discontinued", by=RN, facility=facility)
+    events, states = WAYS[facility]
+    for type, by in events:
+        world.now += 60
+        assert world.place(type, by=by, facility=facility, **DATA[type][0]).outcome == "moved"
+    row = world.case(facility)
+    assert world.path(row.id)[4:] == states
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize("facility", FACILITIES)
+def test_documents_that_come_too_soon_are_kept_and_used_once_oxygen_has_ended(facility: str) -> None:
+    """What has been documented is not documented again: the facility's own documents, written early, complete the case."""
+    world = assessed(facility)
+    events, states = WAYS[facility]
+    for type, by in events:
+        world.now += 60
+        assert world.place(type, by=by, facility=facility, **DATA[type][0]).outcome == "deferred"
+    world.now += 60
+    ended = world.place("oxygen_discontinued", by=RN, facility=facility)
+    row = world.case(facility)
+    assert world.path(row.id)[3:] == states
+    assert len(ended.transitions) == 1 + len(events), "one commit"
+    assert violations(world) == []
+
+
+def test_a_provider_does_not_cosign_their_own_signature() -> None:
+    world = staffed("southgate")
+    world.on_shift("RT-MAPLE:RT", facility="southgate", hours=100)
+    play(world, courses(OXYGEN, "southgate")["T-55", "documented_unsigned"], "southgate")
+    signer = world.case("southgate").case.performers["T-55"]
+    same = world.place("note_cosigned", by=f"{signer}:PROVIDER", facility="southgate", note_id="N1")
+    assert (same.outcome, same.reason) == ("refused", "same_performer")
+    assert world.place("note_cosigned", by=MD, facility="southgate", note_id="N1").outcome == "moved"
+
+
+# ── the patient's life goes on ───────────────────────────────────────────────────────────────────────────────────────────
+
+LIFE = (
+    "patient_transferred",
+    "patient_discharged",
+    "patient_died",
+    "patient_merged",
+    "order_cancelled",
+    "care_plan_updated",
+)
+OPEN_STATES = tuple(state.name for state in OXYGEN.states if state.kind is not StateKind.END)
+
+
+@cache
+def way_to(state: str) -> tuple[str, Course]:
+    found = [(f, c) for f in FACILITIES for c in courses(OXYGEN, f).values() if c[-1].target == state]
+    return min(found, key=lambda way: len(way[1]))
+
+
+@pytest.mark.parametrize("event", LIFE)
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_every_state_says_what_it_does_with(state: str, event: str) -> None:
+    facility, course = way_to(state)
+    world = staffed(facility)
+    play(world, course, facility)
+    world.now += 60
+    answer = world.place(event, by=MD, facility=facility, **DATA.get(event, ({},))[0])
+    assert answer.outcome in {"moved", "recorded", "ignored"}, answer
+    assert answer.because
+    arrive(world)
+    assert violations(world) == []
+
+
+BEDSIDE = {
+    source
+    for transition in OXYGEN.transitions
+    if transition.on in {"oxygen_changed", "assessment_completed", "oxygen_discontinued"}
+    for source in transition.sources
+}
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_whoever_has_died_is_not_waited_for_at_the_bedside(state: str) -> None:
+    facility, course = way_to(state)
+    world = staffed(facility)
+    play(world, course, facility)
+    world.now += 60
+    world.place("patient_died", by=MD, facility=facility)
+    assert world.state(facility) not in BEDSIDE
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_a_merged_identity_is_followed(state: str) -> None:
+    facility, course = way_to(state)
+    world = staffed(facility)
+    play(world, course, facility)
+    world.place("patient_merged", by=MD, facility=facility, surviving_patient="P-9")
+    assert world.case(facility).patient == "P-9"
+
+
+@pytest.mark.parametrize("state", [s.name for s in OXYGEN.states if s.kind is StateKind.END])
+def test_what_comes_after_the_end_changes_nothing(state: str) -> None:
+    facility, course = way_to(state)
+    world = staffed(facility)
+    play(world, course, facility)
+    before = world.case(facility)
+    for event in (*LIFE, "spo2_observed", "note_signed", "oxygen_discontinued", "weaning_started"):
+        world.now += 60
+        answer = world.send(event, by=MD, facility=facility, **DATA.get(event, ({},))[0])
+        assert isinstance(answer, Placed), answer
+        assert (answer.outcome, answer.reason) in {("ignored", "not_applicable"), ("refused", "case_ended")}
+    after = world.case(facility)
+    assert (after.state, after.visit, after.case, after.patient) == (
+        before.state, before.visit, before.case, before.patient,
+    )  # fmt: skip

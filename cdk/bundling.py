@@ -44,7 +44,7 @@ LEFT_OUT = re.compile(
 DATA = {"statemachines/published/__init__.py": ("*/*/workflow.json", "*/*/digest")}
 """Files that a module reads, below its own folder, and that therefore go where it goes."""
 
-UNUSED_AFTER_SECONDS = 24 * 3600
+UNUSED_AFTER_SECONDS = 3600
 
 _FORMAT = 3  # of the zips: raise it when this module makes different ones of the same input
 
@@ -160,7 +160,7 @@ def _append(archive: Path, folder: Path) -> None:
 
 
 def _use(made: Path, siblings: str) -> None:
-    """Mark `made` as used now, and remove those of its siblings that nobody has used for a day."""
+    """Mark `made` as used now, and remove those of its siblings that nobody has used for an hour."""
     made.touch()
     long_ago = time.time() - UNUSED_AFTER_SECONDS
     for sibling in made.parent.glob(siblings):

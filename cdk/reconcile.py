@@ -32,7 +32,8 @@ class Reconcile(Construct):
                 "detail-type": ["Step Functions Execution Status Change"],
                 "detail": {
                     "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-                    "stateMachineArn": [f"{names.arn_prefix}{version}" for version in names.versions],
+                    # All of this stack's, whatever their number: a pattern may be 2,048 characters long.
+                    "stateMachineArn": [{"prefix": names.arn_prefix}],
                 },
             },
         )

@@ -114,7 +114,7 @@ def _demo(given: argparse.Namespace) -> int:
     )
 
 
-def _up(given: argparse.Namespace) -> int:
+def _up(_: argparse.Namespace) -> int:
     from local.running import up
 
     for name, value in up().items():
@@ -122,14 +122,14 @@ def _up(given: argparse.Namespace) -> int:
     return 0
 
 
-def _down(given: argparse.Namespace) -> int:
+def _down(_: argparse.Namespace) -> int:
     from local.running import down
 
     print("stopped" if down() else "nothing was running")
     return 0
 
 
-def _status(given: argparse.Namespace) -> int:
+def _status(_: argparse.Namespace) -> int:
     from local.running import addresses, connect
     from local.status import status
 
@@ -154,7 +154,7 @@ def _send(given: argparse.Namespace) -> int:
     return 0
 
 
-def _cases(given: argparse.Namespace) -> int:
+def _cases(_: argparse.Namespace) -> int:
     from rich.console import Console
 
     from local.demo.screen import owners

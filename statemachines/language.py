@@ -38,10 +38,10 @@ from statemachines.expressions import (
     AnyGuard,
     Comparator,
     Compare,
+    Constant,
     FactOperand,
     Fell,
     IsKnown,
-    Constant,
     Member,
     Older,
     Operand,
@@ -75,7 +75,7 @@ DEADLINE = Deadlines()
 """The event that the state's own deadline makes of itself."""
 
 Trigger = type[EventData] | WorkOutcome | Deadlines
-Reasons = Mapping[Any, str]
+Reasons = dict[type[EventData], str]
 """Why, by event type (a class of the catalog)."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from functions.cases import keys
 from functions.cases.table import NEW, Put, Table, WriteRefused
@@ -24,10 +25,8 @@ def register(table: Table, policy: Policy, workflows: Mapping[str, int], definit
         policy.resolve(known[workflow, version])
     version_of_policy = policies.digest(policy)
     at = keys.facility_policy(policy.facility, version_of_policy)
-    try:
+    with suppress(WriteRefused):  # the same policy is there already, by its hash
         table.write((Put({"pk": at.pk, "sk": at.sk, "document": policies.dump(policy)}, NEW),))
-    except WriteRefused:
-        pass  # the same policy, by its hash
     active = keys.facility_active(policy.facility)
     row = {
         "pk": active.pk,

@@ -9,18 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.batch import batch
 from functions.cases import wiring
 from functions.cases.intake import take_in
 from functions.cases.telemetry import Telemetry
 from functions.intake.measures import measures_of
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)
+processor = batch(EventType.SQS, logger)
 
 
 def handle_record(record: SQSRecord) -> None:

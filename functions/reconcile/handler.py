@@ -10,17 +10,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.batch import batch
 from functions.cases import wiring
 from functions.cases.sweep import Looked, Mended, mend, sweep
 from functions.cases.telemetry import Measure, Telemetry
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False, logger=logger)
+processor = batch(EventType.SQS, logger)
 
 
 def handle_record(record: SQSRecord) -> None:

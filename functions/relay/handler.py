@@ -11,18 +11,19 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.batch import batch
 from functions.cases import wiring
 from functions.cases.telemetry import Telemetry
 from functions.relay.measures import measures_of
 from functions.relay.outlets import Outlets
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
-processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=logger)
+processor = batch(EventType.DynamoDBStreams, logger)
 
 
 @cache

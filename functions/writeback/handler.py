@@ -10,18 +10,19 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
-from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
+from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.batch import fifo_batch
 from functions.cases import wiring
 from functions.emr.client import FhirClient
 from functions.emr.table_ledger import TableLedger
 from functions.writeback.bring import Writeback
 
 logger, tracer = Logger(), Tracer()
-processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)
+processor = fifo_batch(logger)
 
 
 @cache

@@ -65,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rebase", action="store_true", help="move each encounter in time so that its newest record is now"
     )
+    parser.add_argument(
+        "--charted-ahead",
+        choices=("deliver", "wait"),
+        default="deliver",
+        help="rows stored before the time they are charted for: deliver them when stored, as a live system would, so that "
+        "intake sees a time in the future; or let them wait for their time (deliver)",
+    )
     parser.add_argument("--rate", type=_positive, default=50.0, metavar="N", help="events a second, to a stack (50)")
     parser.add_argument(
         "--settle",
@@ -115,6 +122,7 @@ def run(given: argparse.Namespace, connect: Connect | None = None) -> int:
             _settings(given, policy, definitions),
             names,
             newest_at=time.time() if given.rebase else None,
+            charted_ahead_waits=given.charted_ahead == "wait",
             trace=lines,
             progress=_say if sys.stderr.isatty() else None,
         )

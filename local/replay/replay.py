@@ -40,13 +40,17 @@ class NothingToRead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What to replay, and how. ``newest_at``: see Staging.arrange. ``trace``: one line of JSON a record goes there."""
+    """What to replay, and how.
+
+    ``newest_at`` and ``charted_ahead_waits``: see Staging.arrange. ``trace``: one line of JSON a record goes there.
+    """
 
     path: Path
     times: Times
     settings: Settings
     names: Names
     newest_at: float | None = None
+    charted_ahead_waits: bool = False
     trace: IO[str] | None = None
     progress: Progress | None = None
 
@@ -58,7 +62,11 @@ class Replay:
             staging = Staging(Path(folder) / "statements.sqlite")
             try:
                 self._read(staging, summary)
-                staging.arrange(newest_at=self.newest_at, aftermath=self.settings.aftermath)
+                staging.arrange(
+                    newest_at=self.newest_at,
+                    aftermath=self.settings.aftermath,
+                    charted_ahead_waits=self.charted_ahead_waits,
+                )
                 ledger = Ledger(staging.database)
                 self._deliver(staging, ledger, make_runner, summary)
                 ledger.arranged()
@@ -146,10 +154,8 @@ class Replay:
             return
         runner = make_runner(ledger, span)
         course = Course(self.settings, self.names, staging.context)
-        done = 0
-        for message in course.messages(staging.in_order(), staging.dismiss):
+        for done, message in enumerate(course.messages(staging.in_order(), staging.dismiss), start=1):
             runner.deliver(message)
-            done += 1
             self._tell("events delivered", done)
         summary.cases = runner.finish()
         summary.assumed_ages = course.assumed_ages

@@ -94,14 +94,19 @@ class Staging:
         row = self.database.execute("SELECT value FROM context WHERE kind = ? AND id = ?", (kind, id)).fetchone()
         return str(row[0]) if row is not None else None
 
-    def arrange(self, *, newest_at: float | None, aftermath: float = 0.0) -> None:
+    def arrange(
+        self, *, newest_at: float | None = None, aftermath: float = 0.0, charted_ahead_waits: bool = False
+    ) -> None:
         """Join each respiratory rate to a saturation of the same encounter and time that was not known before it.
 
         ``newest_at``: move every encounter in time as a whole, so that its newest statement is true at that moment, or
-        ``aftermath`` seconds earlier when it ends the encounter.
+        ``aftermath`` seconds earlier when it ends the encounter. ``charted_ahead_waits``: what is stored before it is
+        true counts as known only when it is true.
         """
         self._flush()
         run = self.database.execute
+        if charted_ahead_waits:
+            run("UPDATE statements SET known_at = true_at WHERE known_at < true_at")
         run("CREATE INDEX by_encounter ON statements (encounter, true_at, kind)")
         run(
             "INSERT INTO encounters SELECT encounter, MAX(true_at + IIF(kind IN (?, ?), ?, 0)), MAX(known_at), 0"

@@ -33,13 +33,13 @@ from statemachines.definition import Correlation, Late, Unplaced, ValueType, Wor
 from statemachines.language import (
     DEADLINE,
     ParameterTerm,
+    Reasons,
     T,
     WorkOutcome,
     emr,
     end,
     expect,
     fact,
-    hours,
     minutes,
     of,
     parameter,
@@ -152,16 +152,16 @@ UNCONFIRMED = WorkOutcome(CONFIRM.name, "failed")
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 _waits_for_documentation = "kept until oxygen has ended: documentation follows care"
-_early_documentation = {
+_early_documentation: Reasons = {
     NoteWritten: _waits_for_documentation,
     NoteSigned: _waits_for_documentation,
     NoteCosigned: _waits_for_documentation,
     FlowsheetCommentRecorded: _waits_for_documentation,
 }
-_news = {News2Scored: "score noted", CarePlanUpdated: "care plan noted", PatientMerged: "patient identity noted"}
-_vitals = {Spo2Observed: "saturation noted", OxygenChanged: "setting noted", **_news}
-_once = {OxygenOrdered: "oxygen is ordered already; change the order in the EMR"}
-_care_is_over = {
+_news: Reasons = {News2Scored: "score noted", CarePlanUpdated: "care plan noted", PatientMerged: "patient identity noted"}
+_vitals: Reasons = {Spo2Observed: "saturation noted", OxygenChanged: "setting noted", **_news}
+_once: Reasons = {OxygenOrdered: "oxygen is ordered already; change the order in the EMR"}
+_care_is_over: Reasons = {
     OxygenChanged: "oxygen has ended; noted for the record",
     Spo2Observed: "oxygen has ended; noted for the record",
     AssessmentCompleted: "oxygen has ended; noted for the record",
@@ -170,13 +170,13 @@ _care_is_over = {
     PatientDied: "documentation goes on after death",
     **_news,
 }
-_care_has_gone_on = {
+_care_has_gone_on: Reasons = {
     WeaningStarted: "oxygen has ended",
     OxygenDiscontinued: "oxygen has ended already",
     OrderCancelled: "oxygen was given; it must be documented",
 }
 
-_other_documentation = {
+_other_documentation: Reasons = {
     NoteWritten: "this facility wants a flowsheet comment",
     FlowsheetCommentRecorded: "this facility wants a note",
 }
@@ -214,13 +214,15 @@ ASSESSMENT_DUE = waiting(
 ESCALATED = waiting(
     "escalated", "Escalated to RT lead", owner=RT_LEAD, within=minutes(escalation), do="See that the patient is seen now",
     escalates_to=PROVIDER, emr=emr("in-progress", "escalated"),
-    records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"}, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"},
+    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
 )  # fmt: skip
 ESCALATED_TO_PROVIDER = waiting(
     "escalated_to_provider", "Escalated to provider", owner=PROVIDER, within=minutes(escalation),
     do="Decide what happens with this patient's oxygen", escalates_to=PROVIDER,
     emr=emr("in-progress", "escalated-to-provider"),
-    records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"}, defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"},
+    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
 )  # fmt: skip
 ASSESSED = waiting(
     "assessed", "Assessed", owner=RT, within=minutes(titrate_within), do="Set oxygen to bring saturation into target",
@@ -286,7 +288,7 @@ AWAITING_COSIGN = waiting(
         NoteSigned: "the note is signed already", **_care_has_gone_on,
     },
 )  # fmt: skip
-_documented = {
+_documented: Reasons = {
     NoteWritten: "documentation is complete", NoteSigned: "documentation is complete",
     NoteCosigned: "documentation is complete", FlowsheetCommentRecorded: "documentation is complete",
     **_care_has_gone_on,
@@ -372,7 +374,8 @@ TRANSITIONS = (
     T("T-55", UNSIGNED, on=NoteSigned, when=wants_cosign, to=AWAITING_COSIGN, by=RT,
       because="note signed; this facility wants a co-signature"),
     T("T-56", DOCUMENTED_UNSIGNED, on=DEADLINE, to=UNSIGNED_OVERDUE, because="not signed in time"),
-    T("T-57", (AWAITING_COSIGN, COSIGN_OVERDUE), on=NoteCosigned, to=FILING, by=PROVIDER, separate_from=("T-55",), because="note co-signed"),
+    T("T-57", (AWAITING_COSIGN, COSIGN_OVERDUE), on=NoteCosigned, to=FILING, by=PROVIDER,
+      separate_from=("T-55",), because="note co-signed"),
     T("T-58", AWAITING_COSIGN, on=DEADLINE, to=COSIGN_OVERDUE, because="not co-signed in time"),
     T("T-59", UNSIGNED_OVERDUE, on=DEADLINE, to=None, because="still not signed"),
     T("T-69", COSIGN_OVERDUE, on=DEADLINE, to=None, because="still not co-signed"),

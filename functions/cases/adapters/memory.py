@@ -45,6 +45,7 @@ class MemoryTable:
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = defaultdict(dict)
         self._indexed: dict[tuple[Index, str], dict[Key, float]] = defaultdict(dict)
+        self._expires: dict[Key, float] = {}
         self._expiring: list[tuple[float, Key]] = []
 
     def get(self, key: Key) -> Item | None:
@@ -90,7 +91,8 @@ class MemoryTable:
     def update(self, update: Update) -> Item:
         """See Table.update."""
         self.write((update,))
-        return _copied(self._partitions[update.key.pk][update.key.sk])
+        row: Item = _copied(self._partitions[update.key.pk][update.key.sk])
+        return row
 
     def rows(self) -> Iterable[Item]:
         """Every row there is, for inspection."""
@@ -100,9 +102,8 @@ class MemoryTable:
     def forget(self, now: float) -> None:
         """Remove the rows whose ``expires_at`` (epoch seconds) is past, as the table's TTL does."""
         while self._expiring and self._expiring[0][0] <= now:
-            _, key = heapq.heappop(self._expiring)
-            row = self._row(key)
-            if row is not None and row.get("expires_at", now + 1) <= now:
+            at, key = heapq.heappop(self._expiring)
+            if self._expires.get(key) == at:
                 self._remove(key)
 
     def drop(self, pk: str) -> None:
@@ -112,6 +113,7 @@ class MemoryTable:
 
     def _remove(self, key: Key) -> None:
         self._unindex(key)
+        self._expires.pop(key, None)
         partition = self._partitions.get(key.pk, {})
         partition.pop(key.sk, None)
         if not partition:
@@ -144,11 +146,20 @@ class MemoryTable:
             for name in write.remove:
                 row.pop(name, None)
         self._partitions[key.pk][key.sk] = row
-        if "expires_at" in row:
-            heapq.heappush(self._expiring, (row["expires_at"], key))
+        self._expire(key, row.get("expires_at"))
         for index, (hash_key, range_key) in _HASH_AND_RANGE.items():
             if hash_key in row and range_key in row:
                 self._indexed[index, row[hash_key]][key] = row[range_key]
+
+    def _expire(self, key: Key, at: float | None) -> None:
+        if at is None:
+            self._expires.pop(key, None)
+        elif self._expires.get(key) != at:
+            self._expires[key] = at
+            heapq.heappush(self._expiring, (at, key))
+        if len(self._expiring) > 2 * len(self._expires) + 1000:  # mostly rows that are long gone
+            self._expiring = [(at, key) for key, at in self._expires.items()]
+            heapq.heapify(self._expiring)
 
     def _unindex(self, key: Key) -> None:
         row = self._row(key)

@@ -1,13 +1,15 @@
 """One embedded AWS for all tests here, and for a wrapper's test a second one that lacks that wrapper.
 
-A test marked `wrapper("name")` states what AWS does. It runs twice: on the embedded AWS, where it must pass, and on one without
-that wrapper, where it must fail; if it passes there too, the wrapper has become needless or the test says too little.
+A test marked `wrapper("name")` states what AWS does. It runs twice: on the embedded AWS, where it must pass, and on one
+without that wrapper, where it must fail; if it passes there too, the wrapper has become needless or the test says too
+little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,6 +18,7 @@ from local.aws.embedded import EmbeddedAws
 from tests.stack.aws import support
 
 WHOLE = ""
+ENTIRELY_UNLIKE = (AssertionError, ClientError, pytest.fail.Exception)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,27 +32,64 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     servers = [pytest.param(WHOLE, id="aws")]
     if wrapper is not None:
         name = str(wrapper.args[0])
-        differs = pytest.mark.xfail(
-            strict=True, raises=(AssertionError, ClientError, pytest.fail.Exception), reason=f"needs {name}"
-        )
+        differs = pytest.mark.xfail(strict=True, raises=ENTIRELY_UNLIKE, reason=f"needs {name}")
         servers.append(pytest.param(name, id=f"without {name}", marks=differs))
     metafunc.parametrize("aws", servers, indirect=True, scope="session")
 
 
+def lacked(item: pytest.Item) -> str:
+    """The wrapper that this run of a test does without, if any."""
+    return (
+        str(item.callspec.params.get("aws", WHOLE))
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        else WHOLE
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test with several cases, one without the wrapper is enough."""
-    seen: set[tuple[Any, str]] = set()
+    seen: set[tuple[str, str]] = set()
     kept: list[pytest.Item] = []
     spared: list[pytest.Item] = []
     for item in items:
-        lacking = (
-            item.callspec.params.get("aws") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-        )
-        key = (getattr(item, "originalname", item.name), str(lacking))
-        (spared if lacking and key in seen else kept).append(item)
+        key = (getattr(item, "originalname", item.name), lacked(item))
+        (spared if lacked(item) and key in seen else kept).append(item)
         seen.add(key)
     config.hook.pytest_deselected(items=spared)
     items[:] = kept
+
+
+class Servers:
+    """Servers that each lack one wrapper; while one is used, the next is started."""
+
+    def __init__(self, folder: Path, wrappers: list[str]) -> None:
+        self._folder = folder
+        self._wrappers = wrappers
+        self._starting: dict[str, Future[EmbeddedAws]] = {}
+        self._starter = ThreadPoolExecutor(1)
+
+    def lacking(self, wrapper: str) -> EmbeddedAws:
+        """The server that lacks `wrapper`."""
+        self._begin(wrapper)
+        after = self._wrappers.index(wrapper) + 1
+        for following in self._wrappers[after : after + 1]:
+            self._begin(following)
+        return self._starting[wrapper].result()
+
+    def stop(self) -> None:
+        """Stop those that nobody asked for."""
+        for starting in self._starting.values():
+            starting.result().stop()
+        self._starter.shutdown()
+
+    def _begin(self, wrapper: str) -> None:
+        if wrapper not in self._starting:
+            self._starting[wrapper] = self._starter.submit(self._start, wrapper)
+
+    def _start(self, wrapper: str) -> EmbeddedAws:
+        aws = EmbeddedAws(self._folder / wrapper, without=[wrapper])
+        aws.start()
+        return aws
 
 
 @pytest.fixture(scope="session")
@@ -60,14 +100,22 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture(scope="session")
-def aws(
-    request: pytest.FixtureRequest, whole: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EmbeddedAws]:
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The servers that lack a wrapper."""
+    wrappers = dict.fromkeys(lacked(item) for item in request.session.items if lacked(item))
+    servers = Servers(tmp_path_factory.mktemp("without"), list(wrappers))
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="session")
+def aws(request: pytest.FixtureRequest) -> Iterator[EmbeddedAws]:
     """The embedded AWS that this run of the test is about."""
     if request.param == WHOLE:
-        yield whole
-    else:
-        support.Patience.seconds = support.SHORT
-        with EmbeddedAws(tmp_path_factory.mktemp("aws"), without=[request.param]) as lacking:
-            yield lacking
-        support.Patience.seconds = support.LONG
+        yield request.getfixturevalue("whole")
+        return
+    lacking = request.getfixturevalue("servers").lacking(request.param)
+    support.Patience.seconds = support.SHORT
+    yield lacking
+    support.Patience.seconds = support.LONG
+    lacking.stop()

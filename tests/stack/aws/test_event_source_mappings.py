@@ -98,36 +98,39 @@ def test_one_batch_of_a_group_reports_its_failures(aws: EmbeddedAws, tmp_path: P
 
 
 @pytest.mark.wrapper("unreadable_batch_response_fails_the_batch")
-@pytest.mark.parametrize(
-    "response",
-    [
+def test_a_batch_response_that_cannot_be_read_fails_the_batch(aws: EmbeddedAws) -> None:
+    responses: list[Any] = [
         {"batchItemFailures": [{"itemIdentifier": ""}]},
         {"batchItemFailures": [{"itemIdentifier": None}]},
         {"batchItemFailures": [{"itemIdentifer": "m-1"}]},
         "not JSON",
-    ],
-)
-def test_a_batch_response_that_cannot_be_read_fails_the_batch(aws: EmbeddedAws, response: Any) -> None:
-    url, letters = support.queue(aws, VisibilityTimeout="1"), support.queue(aws)
+    ]
+    letters = [dead_letters_of_a_function_that_returns(aws, response) for response in responses]
+    assert [support.receive(aws, url)["Body"] for url in letters] == [repr(response) for response in responses]
+
+
+@pytest.mark.wrapper("unreadable_batch_response_fails_the_batch")
+def test_an_empty_batch_response_is_success(aws: EmbeddedAws) -> None:
+    responses: list[Any] = [{"batchItemFailures": None}, None, {}, {"batchItemFailures": []}]
+    urls = [queue_of_a_function_that_returns(aws, response) for response in responses]
+    support.eventually(lambda: [support.left(aws, url) for url in urls] == [0, 0, 0, 0])
+
+
+def dead_letters_of_a_function_that_returns(aws: EmbeddedAws, response: Any) -> str:
+    """Where a message goes that such a function does not handle at the first attempt."""
+    letters = support.queue(aws)
     redrive = json.dumps({"deadLetterTargetArn": support.queue_arn(letters), "maxReceiveCount": 1})
-    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
-    aws.client("sqs").send_message(QueueUrl=url, MessageBody="event")
-    broken = support.function(aws, f"def handler(event, context): return {response!r}")
-    support.mapping(aws, support.queue_arn(url), broken, **PARTIAL)
-    assert support.receive(aws, letters)["Body"] == "event"
+    queue_of_a_function_that_returns(aws, response, RedrivePolicy=redrive)
+    return letters
 
 
-@pytest.mark.parametrize("response", [None, {}, {"batchItemFailures": None}, {"batchItemFailures": []}])
-def test_an_empty_batch_response_is_success(aws: EmbeddedAws, response: Any) -> None:
-    url = support.queue(aws)
-    aws.client("sqs").send_message(QueueUrl=url, MessageBody="event")
-    support.mapping(
-        aws,
-        support.queue_arn(url),
-        support.function(aws, f"def handler(event, context): return {response!r}"),
-        **PARTIAL,
-    )
-    support.eventually(lambda: support.left(aws, url) == 0)
+def queue_of_a_function_that_returns(aws: EmbeddedAws, response: Any, **attributes: str) -> str:
+    """A queue with one message, which such a function is handed."""
+    url = support.queue(aws, VisibilityTimeout="1", **attributes)
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody=repr(response))
+    function = support.function(aws, f"def handler(event, context): return {response!r}")
+    support.mapping(aws, support.queue_arn(url), function, **PARTIAL)
+    return url
 
 
 # Notes the sort keys of each batch of records; what is to become of it, the file `answer` says.
@@ -241,26 +244,32 @@ def result(aws: EmbeddedAws, mapping: str) -> str:
 
 
 @pytest.mark.wrapper("mapping_polls_as_its_role")
-@pytest.mark.parametrize("lacking", [*QUEUE_NEEDS, *STREAM_NEEDS])
-def test_a_mapping_delivers_nothing_that_its_role_may_not_poll(aws: EmbeddedAws, tmp_path: Path, lacking: str) -> None:
-    needed = QUEUE_NEEDS if lacking in QUEUE_NEEDS else STREAM_NEEDS
-    statements = [support.allow(action) for action in needed if action != lacking]
-    if lacking in QUEUE_NEEDS:
-        url = support.queue(aws)
-        send(aws, url, tmp_path, "e1")
-        function, source = support.function(aws, NOTING, statements), support.queue_arn(url)
-    else:
-        source = support.stream(aws, written(aws, tmp_path, "J1"))
-        function = support.function(aws, STREAMING, statements)
-    mapping = support.mapping(aws, source, function)
-    support.eventually(lambda: "No records processed" not in result(aws, mapping))
-    assert result(aws, mapping).startswith("PROBLEM: ")
-    assert f"not authorized to perform: {lacking} on resource" in result(aws, mapping)
-    assert (handled(tmp_path), batches(tmp_path)) == ([], [])
+def test_a_mapping_delivers_nothing_that_its_role_may_not_poll(aws: EmbeddedAws, tmp_path: Path) -> None:
+    lacking: dict[str, tuple[str, str, Path]] = {}
+    for needed in (QUEUE_NEEDS, STREAM_NEEDS):
+        for action in needed:
+            notes = tmp_path / action
+            notes.mkdir()
+            statements = [support.allow(other) for other in needed if other != action]
+            if needed == QUEUE_NEEDS:
+                url = support.queue(aws)
+                send(aws, url, notes, "e1")
+                source, function = support.queue_arn(url), support.function(aws, NOTING, statements)
+            else:
+                source = support.stream(aws, written(aws, notes, "J1"))
+                function = support.function(aws, STREAMING, statements)
+            lacking[action] = (function, support.mapping(aws, source, function), notes)
+    for action, (_, mapping, notes) in lacking.items():
+        support.eventually(lambda mapping=mapping: "No records processed" not in result(aws, mapping))
+        assert result(aws, mapping).startswith("PROBLEM: ")
+        assert f"not authorized to perform: {action} on resource" in result(aws, mapping)
+        assert (handled(notes), batches(notes)) == ([], [])
+    for function, _, _ in lacking.values():
+        role = aws.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+        support.permit(aws, role, [support.allow(*QUEUE_NEEDS, *STREAM_NEEDS)])
     # With the permission, what waited is delivered.
-    role = aws.client("lambda").get_function_configuration(FunctionName=function)["Role"]
-    support.permit(aws, role, [support.allow(*needed)])
-    support.eventually(lambda: handled(tmp_path) or batches(tmp_path))
+    for _, _, notes in lacking.values():
+        support.eventually(lambda notes=notes: handled(notes) or batches(notes))
 
 
 def test_the_message_of_a_killed_worker_comes_again(aws: EmbeddedAws, tmp_path: Path) -> None:

@@ -117,12 +117,10 @@ def test_a_facility_that_does_not_run_the_workflow() -> None:
 def test_the_same_message_again_is_counted_not_kept_twice() -> None:
     world = World()
     raw = world.raw("weaning_started", by=RN)
-    for times in (1, 2, 3):
-        kept = world.deliver(raw)
-        assert isinstance(kept, Kept)
-        assert kept.times == times
+    answers = [world.deliver(raw) for _ in range(3)]
+    assert [kept.times for kept in answers if isinstance(kept, Kept)] == [1, 2, 3]
     (only,) = quarantined(world.services)
-    assert (only.id, only.times, only.at) == (kept.id, 3, world.now)
+    assert (only.times, only.at) == (3, world.now)
 
 
 def test_another_message_is_another_row_and_all_are_found() -> None:

@@ -18,6 +18,9 @@ from statemachines.expressions import AnyGuard, Data, Value
 DEADLINE_MISSED = "deadline_missed"
 """The event that a state's deadline makes of itself when it passes."""
 
+CHECKLIST_COMPLETED = "checklist_completed"
+"""The event that a state's checklist makes of itself when enough of it is done."""
+
 Name = str
 EventType = str
 RoleCode = str
@@ -80,7 +83,10 @@ class Source(Data):
 
 
 class Fact(Data):
-    """Something a case knows: type, unit, where it is reported, and after how many minutes it counts as stale."""
+    """Something a case knows: type, unit, where it is reported, and after how many minutes it counts as stale.
+
+    ``minimum``, ``maximum`` and ``integer`` say what the sources can report at all.
+    """
 
     name: Name
     title: str
@@ -89,6 +95,9 @@ class Fact(Data):
     sources: tuple[Source, ...]
     loinc: str | None = None
     stale_after_minutes: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    integer: bool | None = None
 
 
 class Parameter(Data):
@@ -146,6 +155,51 @@ class Work(Data):
     timeout_seconds: int = Field(default=60, ge=1, le=900)
 
 
+class Item(Data):
+    """One entry of a checklist: who does it, and the events that show that it is done.
+
+    ``satisfied`` is a guard over facts: an item whose guard holds needs no doing, so that nobody documents it twice.
+    """
+
+    name: Name
+    title: str
+    owner: RoleCode
+    done_on: tuple[EventType, ...] = ()
+    by: tuple[RoleCode, ...] = ()
+    satisfied: AnyGuard | None = None
+
+
+class Checklist(Data):
+    """Tasks that a state holds side by side; the state's arrow on ``checklist_completed`` is taken when ``needed`` are done.
+
+    ``needed`` None: all of them.
+    """
+
+    items: tuple[Item, ...]
+    needed: int | None = Field(default=None, ge=1)
+
+
+class SubCase(Data):
+    """A case of another workflow that a state opens and waits for.
+
+    Its end comes back as an event named ``<workflow>.<end state>``.
+    """
+
+    workflow: Name
+    ends: tuple[Name, ...]
+
+
+class Lifecycle(Data):
+    """The events of a patient's life that every open state of the workflow must answer; None: cannot happen, says ``because``."""
+
+    transfer: EventType | None = None
+    merge: EventType | None = None
+    discharge: EventType | None = None
+    death: EventType | None = None
+    cancellation: EventType | None = None
+    because: str = ""
+
+
 class State(Data):
     """One step of the workflow: who owns the case there, until when, what the EMR shows, and which events it does not move on."""
 
@@ -165,6 +219,8 @@ class State(Data):
     refuses: dict[EventType, str] = {}
     work: Work | None = None
     late: dict[Name, Late] = {}
+    checklist: Checklist | None = None
+    opens: SubCase | None = None
 
 
 class Transition(Data):
@@ -216,6 +272,7 @@ class Definition(Data):
     events: tuple[Expectation, ...]
     states: tuple[State, ...]
     transitions: tuple[Transition, ...]
+    lifecycle: Lifecycle = Lifecycle()
 
     def state(self, name: Name) -> State:
         """The state of that name. Raises KeyError when there is none."""

@@ -22,6 +22,7 @@ from statemachines.definition import (
     Expectation,
     Fact,
     Late,
+    Lifecycle,
     Parameter,
     Role,
     Sooner,
@@ -77,6 +78,10 @@ DEADLINE = Deadlines()
 Trigger = type[EventData] | WorkOutcome | Deadlines
 Reasons = dict[type[EventData], str]
 """Why, by event type (a class of the catalog)."""
+
+
+NO_LIFECYCLE = Lifecycle()
+"""A workflow that says nothing of the patient's life; the verifier asks."""
 
 
 def _event(trigger: Trigger) -> str:
@@ -188,7 +193,8 @@ def fact(
     loinc: str | None = None,
     stale_after_minutes: float | None = None,
 ) -> FactTerm:
-    """Declare something the workflow's guards may read."""
+    """Declare something the workflow's guards may read. What its sources can report at all is taken from the catalog."""
+    low, high, whole = _range(sources)
     return FactTerm(
         Fact(
             name=name,
@@ -198,7 +204,30 @@ def fact(
             sources=sources,
             loinc=loinc,
             stale_after_minutes=stale_after_minutes,
+            minimum=low,
+            maximum=high,
+            integer=whole or None,
         )
+    )
+
+
+def _range(sources: Sequence[Source]) -> tuple[float | None, float | None, bool]:
+    """The widest range over all sources, and whether all report whole numbers."""
+    lows: list[float | None] = []
+    highs: list[float | None] = []
+    whole = bool(sources)
+    for source in sources:
+        schema = CATALOG[source.event].model.model_json_schema()["properties"][source.field]
+        options = [o for o in schema.get("anyOf", [schema]) if o.get("type") != "null"]
+        lows.extend(o.get("minimum") for o in options)
+        highs.extend(o.get("maximum") for o in options)
+        whole = whole and all(o.get("type") == "integer" for o in options)
+    known_low = [low for low in lows if low is not None]
+    known_high = [high for high in highs if high is not None]
+    return (
+        min(known_low) if len(known_low) == len(lows) and lows else None,
+        max(known_high) if len(known_high) == len(highs) and highs else None,
+        whole,
     )
 
 
@@ -421,6 +450,7 @@ def workflow(
     events: Sequence[Expectation],
     states: Sequence[State],
     transitions: Sequence[Transition],
+    lifecycle: Lifecycle = NO_LIFECYCLE,
 ) -> Definition:
     """Put the parts together. What is wrong with the whole is the verifier's to say."""
     return Definition(
@@ -435,4 +465,29 @@ def workflow(
         events=tuple(events),
         states=tuple(states),
         transitions=tuple(transitions),
+        lifecycle=lifecycle,
+    )
+
+
+def lifecycle(
+    *,
+    transfer: type[EventData] | None,
+    merge: type[EventData] | None,
+    discharge: type[EventData] | None,
+    death: type[EventData] | None,
+    cancellation: type[EventData] | None,
+    because: str = "",
+) -> Lifecycle:
+    """Say which events tell of the patient's life; every open state must answer each. None needs a ``because``."""
+
+    def name(event: type[EventData] | None) -> str | None:
+        return type_name(event) if event is not None else None
+
+    return Lifecycle(
+        transfer=name(transfer),
+        merge=name(merge),
+        discharge=name(discharge),
+        death=name(death),
+        cancellation=name(cancellation),
+        because=because,
     )

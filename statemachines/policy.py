@@ -37,6 +37,13 @@ class Calendar(Data):
         return name
 
 
+class Shift(Data):
+    """A kind of shift (day, night, weekend) and the roles that somebody holds in it."""
+
+    name: str
+    staffed: tuple[RoleCode, ...]
+
+
 class Policy(Data):
     """One facility's overlay over every workflow it runs."""
 
@@ -49,6 +56,8 @@ class Policy(Data):
     """Roles that may do another role's work here, besides the role itself."""
     fallbacks: dict[RoleCode, tuple[RoleCode, ...]] = {}
     """Who stands in when nobody holds the role on this shift, in order; replaces the workflow's own chain."""
+    shifts: tuple[Shift, ...] = ()
+    """The facility's staffing profile; the verifier shows that every step has an owner in each of them."""
     always_staffed: RoleCode = Field(description="Accountable when every chain is exhausted; somebody always answers.")
 
     def resolve(self, definition: Definition) -> dict[Name, Value]:

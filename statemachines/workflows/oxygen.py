@@ -40,6 +40,7 @@ from statemachines.language import (
     end,
     expect,
     fact,
+    lifecycle,
     minutes,
     of,
     parameter,
@@ -437,4 +438,8 @@ OXYGEN = workflow(
         FILING, CONFIRMING, FILING_FAILED, COMPLETE, CANCELLED, DECEASED,
     ),
     transitions=TRANSITIONS,
+    lifecycle=lifecycle(
+        transfer=PatientTransferred, merge=PatientMerged, discharge=PatientDischarged, death=PatientDied,
+        cancellation=OrderCancelled,
+    ),
 )  # fmt: skip

@@ -243,6 +243,16 @@ def result(aws: EmbeddedAws, mapping: str) -> str:
     return str(aws.client("lambda").get_event_source_mapping(UUID=mapping)["LastProcessingResult"])
 
 
+def settled(aws: EmbeddedAws, mapping: str) -> None:
+    """Wait until a mapping has come to something."""
+    support.eventually(lambda: "No records processed" not in result(aws, mapping))
+
+
+def delivered(notes: Path) -> None:
+    """Wait until a function has noted something."""
+    support.eventually(lambda: handled(notes) or batches(notes))
+
+
 @pytest.mark.wrapper("mapping_polls_as_its_role")
 def test_a_mapping_delivers_nothing_that_its_role_may_not_poll(aws: EmbeddedAws, tmp_path: Path) -> None:
     lacking: dict[str, tuple[str, str, Path]] = {}
@@ -260,7 +270,7 @@ def test_a_mapping_delivers_nothing_that_its_role_may_not_poll(aws: EmbeddedAws,
                 function = support.function(aws, STREAMING, statements)
             lacking[action] = (function, support.mapping(aws, source, function), notes)
     for action, (_, mapping, notes) in lacking.items():
-        support.eventually(lambda mapping=mapping: "No records processed" not in result(aws, mapping))
+        settled(aws, mapping)
         assert result(aws, mapping).startswith("PROBLEM: ")
         assert f"not authorized to perform: {action} on resource" in result(aws, mapping)
         assert (handled(notes), batches(notes)) == ([], [])
@@ -269,7 +279,7 @@ def test_a_mapping_delivers_nothing_that_its_role_may_not_poll(aws: EmbeddedAws,
         support.permit(aws, role, [support.allow(*QUEUE_NEEDS, *STREAM_NEEDS)])
     # With the permission, what waited is delivered.
     for _, _, notes in lacking.values():
-        support.eventually(lambda notes=notes: handled(notes) or batches(notes))
+        delivered(notes)
 
 
 def test_the_message_of_a_killed_worker_comes_again(aws: EmbeddedAws, tmp_path: Path) -> None:

@@ -136,9 +136,10 @@ def test_whoever_parks_behind_the_case_is_sent_after_it_one_visit_at_a_time(
 ) -> None:
     world, services, recorder = played
     case = world.case().id
-    for event in ("assessment_completed", "oxygen_changed"):
-        world.now += 60
-        world.place(event, by=RT, **({"spo2_percent": 96, "flow_l_min": 2} if event == "oxygen_changed" else {}))
+    world.now += 60
+    world.place("assessment_completed", by=RT)
+    world.now += 60
+    world.place("oxygen_changed", by=RT, spo2_percent=96, flow_l_min=2)
     assert world.path(case) == ["ordered", "assessment_due", "assessed", "stable"]
     for visit, token in ((1, "a"), (2, "b"), (3, "c")):
         park(services, case, at(visit, token))

@@ -1,0 +1,293 @@
+"""The sweep: what Step Functions lost or never knew is found and mended, each rule by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from functions.cases import keys
+from functions.cases.adapters.memory import MemoryTable
+from functions.cases.outcome import Placed
+from functions.cases.quarantine import quarantined
+from functions.cases.sweep import Looked, Mended, _look_again, mend, sweep
+from functions.cases.table import Delete, Index, Key, Update
+from statemachines.workflows.oxygen import OXYGEN
+from tests.support.course import PERSON, courses, play, staffed
+from tests.support.invariants import violations
+from tests.support.tables import Between, touches
+from tests.support.world import StepFunctionsDown, World
+
+RT, RN, MD = (PERSON[role] for role in ("RT", "RN", "PROVIDER"))
+
+
+def running(world: World | None = None) -> World:
+    """A case on oxygen, to be assessed, faithfully followed."""
+    world = world or staffed("northfield")
+    play(world, courses(OXYGEN, "northfield")["T-02", "ordered"], "northfield")
+    return world
+
+
+def mended(world: World) -> list[str]:
+    return [str(looked.mended) for looked in world.sweep()]
+
+
+def lost(world: World, send: Callable[[], object]) -> None:
+    """Something is committed, and the function dies before it has told the execution."""
+    world.following.down = True
+    with pytest.raises(StepFunctionsDown):
+        send()
+    world.following.down = False
+
+
+def look_at(world: World) -> float | None:
+    return world.row(keys.meta(world.case().id)).get("look_at")
+
+
+def end_execution(world: World, status: str) -> None:
+    row = world.case()
+    execution = world.following.executions[row.id, row.generation]
+    execution.status, execution.token = status, None
+
+
+def test_nothing_is_looked_at_before_its_time() -> None:
+    world = running()
+    assert world.sweep() == []
+    world.now += 59
+    assert world.sweep() == []
+
+
+def test_a_case_that_needs_nothing_is_looked_at_again_after_its_deadline() -> None:
+    world = running()
+    world.table.update(Update(keys.meta(world.case().id), set={"look_at": world.now}))
+    before = world.journal(world.case().id)
+    assert mended(world) == [Mended.NOTHING]
+    due = world.case().case.due
+    assert due is not None
+    assert look_at(world) == due + 60
+    assert world.sweep() == []
+    assert world.journal(world.case().id) == before
+
+
+def test_an_execution_that_was_never_started_is_started() -> None:
+    world = staffed("northfield")
+    lost(world, lambda: world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70))
+    assert world.following.executions == {}
+    world.now += 61
+    assert mended(world) == [Mended.SIGNALLED]
+    assert violations(world) == []
+
+
+def test_news_that_moves_nothing_does_not_postpone_the_look() -> None:
+    """A patient on a monitor sends a saturation every half minute; a case nobody follows must still be found."""
+    world = staffed("northfield")
+    lost(world, lambda: world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70))
+    for _ in range(3):
+        world.now += 30
+        world.place("spo2_observed", spo2_percent=95, run=False)
+    assert mended(world) == [Mended.SIGNALLED]
+    assert violations(world) == []
+
+
+def test_an_execution_that_fell_behind_is_woken() -> None:
+    world = running()
+    world.now += 60
+    lost(world, lambda: world.place("assessment_completed", by=RT))
+    assert violations(world) != []
+    world.now += 61
+    assert mended(world) == [Mended.SIGNALLED]
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"])
+def test_an_execution_that_ended_without_its_case_is_followed_by_a_new_generation(status: str) -> None:
+    world = running()
+    end_execution(world, status)
+    world.now += 60
+    world.place("news2_scored", news2=3)
+    assert mend(world.services, world.case().id) == Looked(world.case().id, Mended.RESTARTED)
+    world.following.run()
+    row = world.case()
+    assert (row.generation, row.resumed_at, row.state) == (2, 2, "assessment_due")
+    entry = world.journal(row.id)[-1]
+    assert (entry["kind"], entry["reason"]) == ("repaired", f"execution_{status.lower()}")
+    assert world.following.executions[row.id, 2].path == ["assessment_due"]
+    world.now += 60
+    world.place("assessment_completed", by=RT)
+    assert world.following.executions[row.id, 2].path == ["assessment_due", "assessed"]
+    assert violations(world) == []
+
+
+def test_a_case_that_ended_with_its_execution_is_left_alone_for_good() -> None:
+    ended = staffed("northfield")
+    play(ended, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
+    ended.now += 61
+    assert mended(ended) == [Mended.NOTHING]
+    assert look_at(ended) is None
+    assert ended.sweep() == []
+
+
+def test_a_case_that_ended_whose_execution_failed_afterwards_needs_nothing() -> None:
+    world = staffed("northfield")
+    play(world, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
+    end_execution(world, "FAILED")
+    world.now += 61
+    assert mended(world) == [Mended.NOTHING]
+    assert (world.case().generation, look_at(world)) == (1, None)
+
+
+def test_a_case_that_ended_is_told_to_its_execution() -> None:
+    world = staffed("northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.now += 60
+    lost(world, lambda: world.place("order_cancelled", by=MD, reason="a mistake"))
+    world.now += 61
+    assert mended(world) == [Mended.SIGNALLED]
+    world.now += 61
+    assert mended(world) == [Mended.NOTHING]
+    assert violations(world) == []
+
+
+def test_a_deadlines_own_timer_gets_a_minute_before_the_sweep_looks() -> None:
+    world = running()
+    world.following._timers.clear()
+    due = world.case().case.due
+    assert due is not None
+    world.now = due + 59
+    assert world.sweep() == []
+    assert world.state() == "assessment_due"
+
+
+def test_an_overdue_case_moves_though_no_timer_fires() -> None:
+    world = running()
+    world.following._timers.clear()
+    due = world.case().case.due
+    assert due is not None
+    world.now = due + 61
+    assert mended(world) == [Mended.OVERDUE]
+    assert world.state() == "escalated"
+    assert world.journal(world.case().id)[-1]["missed_deadline"] is True
+    assert violations(world) == []
+
+
+def test_a_system_step_that_takes_too_long_is_owned_by_somebody() -> None:
+    world = staffed("northfield")
+    play(world, courses(OXYGEN, "northfield")["T-62", "filing"], "northfield")
+    assert (world.state(), world.owner()) == ("filing_failed", "RT_LEAD")
+
+
+def test_a_sweep_that_loses_the_race_leaves_it_to_whoever_was_first() -> None:
+    table = Between(MemoryTable())
+    world = running(staffed("northfield", table=table))
+    world.following._timers.clear()
+    due = world.case().case.due
+    assert due is not None
+    world.now = due + 61
+    table.before_write(lambda: world.place("assessment_completed", by=RT), of=touches("CASE#", keys.META))
+    assert mended(world) == [Mended.NOTHING]
+    assert world.state() == "assessed"
+    assert violations(world) == []
+
+
+# ── events that wait for their case ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def held(world: World) -> str:
+    raw = world.raw("oxygen_changed", by=RN, id="early", flow_l_min=2)
+    world.deliver(raw)
+    return raw
+
+
+def test_a_held_event_is_placed_when_its_case_opened_and_nobody_drained() -> None:
+    table = Between(MemoryTable())
+    world = staffed("northfield", table=table)
+    held(world)
+    table.before_write(lambda: None)
+
+    def crash() -> None:
+        raise StepFunctionsDown
+
+    table.before_write(crash, of=touches("CASE#", keys.META))
+    with pytest.raises(StepFunctionsDown):
+        world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.following.run()
+    world.now += 60
+    assert Mended.EARLY_PLACED in mended(world)
+    assert world.state() == "assessment_due"
+    assert violations(world) == []
+
+
+def test_a_held_event_is_looked_at_every_minute_and_given_up_when_its_time_is_over() -> None:
+    world = staffed("northfield")
+    raw = held(world)
+    for _ in range(59):
+        world.now += 60
+        assert mended(world) == [Mended.NOTHING]
+    world.now += 60
+    assert mended(world) == [Mended.EARLY_EXPIRED]
+    (kept,) = quarantined(world.services)
+    assert (kept.reason, kept.where) == ("no_case", "detail.subject")
+    assert world.mark("early") is None, "so that it can be sent through again"
+    assert world.sweep() == []
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    again = world.deliver(raw)
+    assert isinstance(again, Placed)
+    assert (again.duplicate, again.outcome) == (False, "moved")
+
+
+def test_a_held_event_that_was_placed_meanwhile_needs_nothing() -> None:
+    """The index is only a hint: what it names may be gone when the sweep gets there."""
+    world = staffed("northfield")
+    held(world)
+    (place,) = [key for key in world.snapshot() if key.sk.startswith("EARLY#")]
+    world.table.write((Delete(place),))
+    assert _look_again(world.services, place) == Looked(None, Mended.NOTHING)
+    assert _look_again(world.services, keys.meta("0" * 32)) == Looked("0" * 32, Mended.NOTHING)
+
+
+# ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_row_that_cannot_be_looked_at_holds_up_no_other() -> None:
+    world = staffed("northfield")
+    for n in range(12):
+        raw = world.raw("oxygen_ordered", by=MD, encounter=f"E-{n}", order_id="O1", age_years=70)
+        lost(world, partial(world.deliver, raw))
+    broken = world.cases()[0].id
+    world.table.update(Update(keys.meta(broken), set={"version": 99}))
+    world.table.update(Update(keys.meta(broken), set={"look_at": 0}))
+    world.table.write((Delete(keys.visit(broken, 1)),))
+    world.now += 61
+    looked: list[Looked] = []
+    with pytest.raises(ExceptionGroup) as faults:
+        looked.extend(sweep(world.services))
+    assert [type(fault) for fault in faults.value.exceptions] == [LookupError]
+    world.following.run()
+    assert len(world.following.executions) == 11
+
+
+def test_a_sweep_looks_at_a_bounded_number_of_rows() -> None:
+    world = staffed("northfield")
+    for n in range(30):
+        placed = world.place("oxygen_ordered", by=MD, encounter=f"E-{n}", order_id="O1", age_years=70)
+        world.table.update(Update(keys.meta(str(placed.case)), set={"look_at": 0}))
+    rounds = 0
+    while any(world.row(keys.meta(row.id))["look_at"] == 0 for row in world.cases()):
+        assert len(list(sweep(world.services, limit=2))) <= 2 * keys.SWEEP_SHARDS
+        rounds += 1
+        assert rounds < 30
+    assert rounds > 2
+
+
+def test_the_sweep_asks_the_index_only_where_to_look() -> None:
+    world = running()
+    case = world.case().id
+    world.table.update(Update(keys.meta(case), set={"look_at": world.now}))
+    (hint,) = [
+        hint
+        for shard in keys.all_sweep_shards()
+        for hint in world.table.query_index(Index.SWEEP, shard, upto=world.now).items
+    ]
+    assert set(hint) == {"pk", "sk", "sweep", "look_at"}
+    assert Key(hint["pk"], hint["sk"]) == keys.meta(case)

@@ -79,8 +79,9 @@ def bundle(function: str, target: Target, root: Path = ROOT) -> Bundle:
     )
     ours = sorted({*needed.files, *data})
     packages, packages_hash = _packages_zip(lock, target, root)
-    contents = {file.relative_to(root).as_posix(): file for file in ours}
-    digest = _digest(packages_hash, *(f"{name}:{_hash(file)}" for name, file in contents.items()))
+    # Read once, so that the hash is that of the very text that is packed.
+    contents = {file.relative_to(root).as_posix(): file.read_bytes() for file in ours}
+    digest = _digest(packages_hash, *(f"{name}:{hashlib.sha256(text).hexdigest()}" for name, text in contents.items()))
     made = packages.with_name(f"{function}-{target}-{digest[:16]}.zip")
     if not made.exists():
         with tempfile.TemporaryDirectory(dir=made.parent, prefix=".making-") as making:
@@ -121,12 +122,12 @@ def _packages_zip(lock: str, target: Target, root: Path) -> tuple[Path, str]:
     return made, digest
 
 
-def _stage(contents: Mapping[str, Path], staged: Path, target: Target) -> None:
+def _stage(contents: Mapping[str, Path | bytes], staged: Path, target: Target) -> None:
     """Copy `contents` into the folder `staged`, with compiled modules beside the sources where that is possible."""
-    for name, file in contents.items():
+    for name, content in contents.items():
         place = staged / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, place)
+        place.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
     compiler = _compiler(runtime(target).python)
     if compiler is not None:
         # Lambda's file system is read-only, so what is not compiled here is compiled again at every cold start.

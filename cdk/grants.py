@@ -124,7 +124,7 @@ def _grants() -> Iterator[Grant]:
     yield from _rows(
         Actor.FOLLOW,
         On.MACHINES,
-        "states:SendTaskSuccess states:SendTaskFailure",
+        "states:SendTaskSuccess",
         "a park that comes late signals itself",
     )
 
@@ -147,7 +147,7 @@ def _grants() -> Iterator[Grant]:
 
     yield from _polls(Actor.WRITEBACK, On.WRITEBACK)
     yield from _table(
-        Actor.WRITEBACK, "GetItem Query PutItem UpdateItem", "the case, and the ledger of writes to the EMR"
+        Actor.WRITEBACK, "GetItem UpdateItem", "the case, and the ledger of writes to the EMR"
     )
 
     yield from _polls(Actor.RECONCILE, On.RECONCILE)
@@ -155,9 +155,8 @@ def _grants() -> Iterator[Grant]:
     yield from _rows(Actor.RECONCILE, On.INDEXES, "dynamodb:Query", "the sweep finds what is overdue or unfollowed")
     yield from _rows(Actor.RECONCILE, On.MACHINES, "states:StartExecution states:SendTaskSuccess", "settle")
     yield from _rows(
-        Actor.RECONCILE, On.EXECUTIONS, "states:DescribeExecution states:StopExecution", "executions that fell behind"
+        Actor.RECONCILE, On.EXECUTIONS, "states:DescribeExecution", "executions that fell behind"
     )
-    yield from _rows(Actor.RECONCILE, On.WRITEBACK, "sqs:SendMessage", "what the EMR should say, said again")
     yield from _rows(Actor.RECONCILE, On.KEY, "kms:GenerateDataKey", "what it sends is encrypted", User.SERVICE)
 
     for function in (On.FOLLOW, On.WORK):

@@ -24,43 +24,56 @@ from statemachines import published
 
 ASSEMBLIES = ROOT / ".bundles" / "assemblies"
 KEPT_PER_TARGET = 4
+TRIES = 3
 
 # The assembly points to the bundles where they are, instead of holding copies of them.
 _UNSTAGED = {"aws:cdk:disable-asset-staging": True}
 
 
+class ChangingError(RuntimeError):
+    """The sources do not hold still."""
+
+
 def assembly(target: Target, **context: str) -> Path:
     """The folder with the cloud assembly for `target`, synthesised if need be; `context` as for `cdk synth -c`.
 
-    Raises what bundling raises, and CalledProcessError where the app fails; its own words are on standard error then.
+    Raises what bundling raises, CalledProcessError where the app fails (its own words are on standard error then), and
+    ChangingError when the sources are edited faster than they can be synthesised.
     """
     settings = {**_UNSTAGED, **context, "target": str(target)}
-    bundles = [bundle(function, target).hash for function in FUNCTIONS]
-    sources = [
-        *sorted((ROOT / "cdk").glob("*.py")),
-        *sorted((ROOT / "events").glob("*.py")),
-        *sorted(published.FOLDER.rglob("*.json")),
-    ]
-    digest = hashlib.sha256(json.dumps([str(ROOT), settings, bundles, version("aws-cdk-lib")], sort_keys=True).encode())
-    for source in sources:
-        digest.update(source.relative_to(ROOT).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
-    made = ASSEMBLIES / f"{target}-{digest.hexdigest()[:16]}"
-    if not made.exists():
+    for _ in range(TRIES):
+        digest = _digest(target, settings)
+        made = ASSEMBLIES / f"{target}-{digest[:16]}"
+        if made.exists():
+            os.utime(made)
+            return made
         ASSEMBLIES.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=ASSEMBLIES, prefix=".making-") as making:
             draft = Path(making, "assembly")
-            environment = {"CDK_OUTDIR": str(draft), "CDK_CONTEXT_JSON": json.dumps(settings)}
-            command = [sys.executable, "-m", "cdk.app"]
-            done = subprocess.run(
-                command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0:
-                sys.stderr.write(done.stdout + done.stderr)
-                done.check_returncode()
-            _publish(draft, made)
+            _synthesise(draft, settings)
+            if _digest(target, settings) == digest:  # else what was synthesised is neither the old nor surely the new
+                _publish(draft, made)
         _forget_old(target)
-    os.utime(made)
-    return made
+    raise ChangingError("the sources changed while they were synthesised; try again")
+
+
+def _digest(target: Target, settings: dict[str, object]) -> str:
+    """The hash of all that the templates depend on."""
+    bundles = [bundle(function, target).hash for function in FUNCTIONS]
+    digest = hashlib.sha256(json.dumps([str(ROOT), settings, bundles, version("aws-cdk-lib")], sort_keys=True).encode())
+    folders = ((ROOT / "cdk").glob("*.py"), (ROOT / "events").glob("*.py"), published.FOLDER.rglob("*.json"))
+    for source in (source for folder in folders for source in sorted(folder)):
+        digest.update(source.relative_to(ROOT).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _synthesise(folder: Path, settings: dict[str, object]) -> None:
+    environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(settings)}
+    command = [sys.executable, "-m", "cdk.app"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.stderr.write(done.stdout + done.stderr)
+        done.check_returncode()
 
 
 def _publish(draft: Path, made: Path) -> None:

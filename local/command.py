@@ -104,7 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from local.demo.run import Interference, demo
+    from local.demo.interference import Interference
+    from local.demo.run import demo
 
     return demo(
         STATE / "demo",

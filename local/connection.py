@@ -65,6 +65,10 @@ class Connection:
                     )
         return len(entries)
 
+    def enqueue(self, body: str) -> None:
+        """Put a message on intake's queue as it is, past the bus."""
+        self.aws.client("sqs").send_message(QueueUrl=self.outputs.events_queue, MessageBody=body)
+
     def cases(self, facilities: Iterable[str]) -> list[CaseRow]:
         """The cases of facilities, oldest first."""
         rows = []

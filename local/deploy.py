@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdk.synth import assembly
+from cdk.target import Target
 from local.aws.running import ACCOUNT, REGION, RunningAws
 from local.paths import CDK, CHECKOUT, NODE
 
@@ -37,18 +39,16 @@ class Outputs:
 
 
 def deploy(aws: RunningAws, emr_base_url: str, folder: Path) -> Outputs:
-    """Synthesise the app for this machine and deploy it. Logs and the cloud assembly go to ``folder``. Raises DeployFailed."""
+    """Synthesise the app for this machine and deploy it. The log and the stack's outputs go to ``folder``. Raises DeployFailed."""
     folder.mkdir(parents=True, exist_ok=True)
     outputs = folder / "outputs.json"
-    assembly = folder / "cdk.out"
-    context = ["-c", "target=local", "-c", f"emr_base_url={emr_base_url}"]
-    _cdk(aws, folder, ["synth", "--quiet", "--output", str(assembly), *context])
+    made = assembly(Target.LOCAL)
     _bootstrap(aws)
     _cdk(
         aws,
         folder,
         [
-            "deploy", "--app", str(assembly), "--require-approval", "never", "--outputs-file", str(outputs),
+            "deploy", "--app", str(made), "--require-approval", "never", "--outputs-file", str(outputs),
             "--parameters", f"EmrBaseUrl={emr_base_url}", "--progress", "events", STACK,
         ],
     )  # fmt: skip

@@ -196,6 +196,8 @@ def transaction(change: Change, now: float) -> tuple[Write, ...]:
     row = change.after
     key = keys.meta(row.id)
     attributes = case_attributes(row)
+    if change.visits:
+        attributes["moved_at"] = now
     attributes["sweep"] = keys.sweep_shard(row.id)
     attributes["overdue_at"] = None if row.case.due is None else row.case.due + OVERDUE_GRACE_SECONDS
     if change.visits or change.before is None or row.generation != change.before.generation:

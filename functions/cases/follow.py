@@ -6,7 +6,7 @@ The journal in the table is the truth; an execution only ever learns what to do 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.cases import keys
 from functions.cases.handoff import hand_off
@@ -24,12 +24,27 @@ REWAIT = "rewait"
 SUPERSEDED = "superseded"
 
 
-def park(services: Services, case: str, where: Park) -> None:
+class Lag(NamedTuple):
+    """How many seconds after the commit the execution of a workflow's case at a facility had followed."""
+
+    seconds: float
+    workflow: str
+    facility: str
+
+
+class Answer(NamedTuple):
+    """What an execution is told: its next input, or None when it is parked; and how long it lagged behind the commit."""
+
+    signal: Signal | None
+    lag: Lag | None = None
+
+
+def park(services: Services, case: str, where: Park) -> Lag | None:
     """Let an execution's state wait under a token until the case moves on.
 
     Accepted only while the case is still at that visit, and only from an attempt newer than the stored one: a retried
     attempt's late, dead token can never take the place of a live one. When the case has moved on already, the
-    execution is sent after it at once.
+    execution is sent after it at once. Returns how long after the commit it came; None when it is not waiting now.
     """
     conditions = (
         Condition("visit", Test.EQUALS, where.visit),
@@ -37,7 +52,7 @@ def park(services: Services, case: str, where: Park) -> None:
         Condition("park_order", Test.ABSENT_OR_BELOW, where.order),
     )
     try:
-        services.table.update(
+        row = services.table.update(
             Update(
                 keys.meta(case),
                 set={"park": where._asdict(), "park_order": where.order},
@@ -47,10 +62,12 @@ def park(services: Services, case: str, where: Park) -> None:
             )
         )
     except WriteRefused as refused:
-        row = refused.failed[0]
-        if row is None:
+        found = refused.failed[0]
+        if found is None:
             raise LookupError(f"an execution asks for case {case}, which does not exist") from refused
-        _sent_after(services, case_from(row), where)
+        _sent_after(services, case_from(found), where)
+        return None
+    return Lag(max(0.0, services.now() - float(row["moved_at"])), row["workflow"], row["facility"])
 
 
 def _sent_after(services: Services, row: CaseRow, where: Park) -> None:
@@ -151,19 +168,15 @@ def _row(services: Services, case: str) -> CaseRow:
     return row
 
 
-def dispatch(services: Services, request: Mapping[str, Any]) -> Signal | None:
+def dispatch(services: Services, request: Mapping[str, Any]) -> Answer:
     """One request of an execution: ``park`` answers later through its token, the others answer with the next input."""
     case, generation, visit = str(request["case"]), int(request["generation"]), int(request["visit"])
     match request["action"]:
         case "park":
-            park(
-                services,
-                case,
-                Park(generation, visit, int(request["entry"]), int(request["attempt"]), str(request["token"])),
-            )
-            return None
+            where = Park(generation, visit, int(request["entry"]), int(request["attempt"]), str(request["token"]))
+            return Answer(None, park(services, case, where))
         case "deadline":
-            return deadline(services, case, generation, visit, int(request["entry"]))
+            return Answer(deadline(services, case, generation, visit, int(request["entry"])))
         case "give_up":
-            return give_up(services, case, generation, visit, str(request["work"]))
+            return Answer(give_up(services, case, generation, visit, str(request["work"])))
     raise ValueError(f"unknown action {request['action']!r}; one of park, deadline, give_up")

@@ -32,16 +32,6 @@ class Executions(Protocol):
     def status(self, workflow: str, version: int, case: str, generation: int) -> str | None:
         """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None when it was never started."""
 
-    def stop(self, workflow: str, version: int, case: str, generation: int, cause: str) -> None:
-        """End an execution that no longer counts; harmless when it has ended."""
-
-
-class Outlet(Protocol):
-    """Where follow-up work for one case goes, in order per case."""
-
-    def send(self, case: str, entry: str, body: Mapping[str, Any]) -> None:
-        """Hand over one message; ``entry`` names it for deduplication within the case."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:

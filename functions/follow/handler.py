@@ -13,8 +13,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.cases import wiring
 from functions.cases.follow import dispatch
+from functions.cases.telemetry import Measure, Telemetry
 
-logger, tracer = Logger(), Tracer()
+logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
 
 
 @logger.inject_lambda_context
@@ -23,4 +24,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
     """One request of one execution; ids only."""
     logger.info("asked", action=event["action"], case=event["case"], visit=event["visit"])
     answer = dispatch(wiring.services(), event)
-    return dict(answer) if answer is not None else None
+    if answer.lag is not None:
+        where = {"workflow": answer.lag.workflow, "facility": answer.lag.facility}
+        telemetry.emit([Measure("FollowerLag", round(answer.lag.seconds * 1000), "Milliseconds", where)])
+    return dict(answer.signal) if answer.signal is not None else None

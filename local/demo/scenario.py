@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.cases import commands, keys
 from functions.cases.commands import Person
 from local.demo.clinicians import care_until, somebody
-from local.demo.people import PATIENTS, ROSTERS
+from local.demo.people import PATIENTS, ROSTERS, Patient
 from local.demo.stage import Stage
 from local.emr.faults import FaultMode, Faults
 
 A, B, C, D = (PATIENTS[name] for name in "ABCD")
+NO_ORDER = Patient("northfield", "demo-patient-z", "demo-encounter-z", 50)
 EMR_AWAY_SECONDS = 6.0
+TOO_LARGE_BYTES = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ def _early_and_twice(stage: Stage, props: Props) -> None:
     stage.put(again | {"Detail": entry["Detail"]})
     stage.until_state(A, "assessment_due")
     commands.claim(stage.connection.services, stage.command(A, somebody(A.facility, "RT")))
+    props.say("Northfield: oxygen is started for somebody whose order never arrives; a reading comes from outside.")
+    stage.send("oxygen_changed", NO_ORDER, somebody(A.facility, "RN"), flow_l_min=2.0, device="nasal cannula")
+    stage.send("spo2_observed", NO_ORDER, spo2_percent=97)
 
 
 def _nobody_on_shift(stage: Stage, props: Props) -> None:
@@ -80,22 +86,26 @@ def _nobody_on_shift(stage: Stage, props: Props) -> None:
 
 
 def _unreadable(stage: Stage, props: Props) -> None:
-    props.say(
-        "Senders make mistakes: a field missing, an unknown type, a naive time, an unknown facility, no such case."
-    )
+    props.say("Senders make mistakes; what cannot be understood or placed is kept aside with its reason, the rest goes on.")
     rn = somebody(A.facility, "RN")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
-    def vital() -> dict[str, object]:
+    def vital() -> dict[str, Any]:
         return stage.event("spo2_observed", A, spo2_percent=95)
 
     stage.put(
         stage.spoilt(vital(), occurred_at=None),
         stage.spoilt(vital(), type="oxygen_vanished"),
+        stage.spoilt(vital(), schema_version=99),
         stage.spoilt(vital(), occurred_at="2026-01-01T08:00:00"),
+        vital(),
+        stage.spoilt(vital(), occurred_at=tomorrow),
         stage.spoilt(vital(), data={"spo2_percent": "ninety-five"}),
         stage.spoilt(vital(), facility="nowhere"),
         stage.spoilt(stage.event("weaning_started", A, rn), subject={"patient": "demo-x", "encounter": "demo-x"}),
     )
+    stage.straight(vital(), lambda message: message[:-1])
+    stage.straight(vital(), lambda message: message + " " * TOO_LARGE_BYTES)
 
 
 def _missed_deadline(stage: Stage, props: Props) -> None:
@@ -163,6 +173,9 @@ def _one_stays_open(stage: Stage, props: Props) -> None:
     stage.send("oxygen_ordered", D, somebody(D.facility, "PROVIDER"), order_id="order-d", age_years=D.age)
     stage.until_state(D, "ordered")
     care_until(stage, D, "stable")
+    props.say("Northfield: a note is written while the patient is still on oxygen; it waits.")
+    stage.send("note_written", D, somebody(D.facility, "RT"), note_id=f"note-{D.encounter}")
+    stage.until_placed(next(reversed(stage.sent)))
 
 
 def _emr_away(stage: Stage, props: Props) -> None:
@@ -175,9 +188,13 @@ def _emr_away(stage: Stage, props: Props) -> None:
 def _to_the_end(stage: Stage, props: Props) -> None:
     props.say("The others are weaned and documented, each as its facility means it.")
     care_until(stage, A, "complete")
+    care_until(stage, B, "titrated_undocumented")
+    props.say("Southgate: the signature arrives before the note that it signs.")
+    rt = somebody(B.facility, "RT")
+    stage.send("note_signed", B, rt, note_id=f"note-{B.encounter}")
+    stage.until_placed(next(reversed(stage.sent)))
     care_until(stage, B, "awaiting_cosign")
     props.say("Southgate: the RT tries to co-sign their own note; then the provider does.")
-    rt = somebody(B.facility, "RT")
     stage.send("note_cosigned", B, rt, note_id=f"note-{B.encounter}")
     stage.until_placed(next(reversed(stage.sent)))
     care_until(stage, B, "complete")

@@ -66,13 +66,6 @@ class FollowingExecutions:
         execution = self.executions.get((case, generation))
         return execution.status if execution is not None else None
 
-    def stop(self, workflow: str, version: int, case: str, generation: int, cause: str) -> None:
-        """See Executions.stop."""
-        execution = self.executions.get((case, generation))
-        if execution is not None and execution.status == "RUNNING":
-            execution.status = "ABORTED"
-            execution.token = None
-
     # ── the service ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def next_timer(self) -> float | None:

@@ -54,15 +54,6 @@ class StepFunctions:
         except self._client.exceptions.ExecutionDoesNotExist:
             return None
 
-    def stop(self, workflow: str, version: int, case: str, generation: int, cause: str) -> None:
-        """See Executions.stop."""
-        try:
-            self._client.stop_execution(
-                executionArn=self._execution(workflow, version, case, generation), error="Superseded", cause=cause
-            )
-        except self._client.exceptions.ExecutionDoesNotExist:
-            return
-
 
 def name(case: str, generation: int) -> str:
     """An execution's name: at most 80 characters, and never used twice."""

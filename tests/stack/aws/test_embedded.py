@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -112,6 +113,20 @@ def test_a_missing_environment_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_unknown_wrapper_is_said(tmp_path: Path) -> None:
     with pytest.raises(AwsNotStarted, match="no such wrapper: nothing"):
         EmbeddedAws(tmp_path, without=["nothing"]).start()
+
+
+def test_every_wrapper_has_a_test_that_fails_without_it() -> None:
+    program = "from local.aws.server.fidelity import WRAPPERS; print(*WRAPPERS)"
+    wrappers = set(support.in_the_environment_of_the_server(program).split())
+    modules = (support.ROOT / "local" / "aws" / "server" / "fidelity").glob("[a-z]*.py")
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert wrappers == {module.stem for module in modules}
+    assert wrappers == tested(tests)
+
+
+def tested(tests: str) -> set[str]:
+    """The wrappers that tests are marked with, or name as what they do without."""
+    return {name for pair in re.findall(r'wrapper\("(\w+)"\)|"without (\w+)"', tests) for name in pair if name}
 
 
 def test_the_environment_names_this_aws_and_no_other(own: EmbeddedAws) -> None:

@@ -37,6 +37,13 @@ def send(aws: EmbeddedAws, url: str, notes: Path, name: str) -> None:
     aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps({"name": name, "notes": str(notes)}), **fifo)
 
 
+def noting(aws: EmbeddedAws) -> str:
+    """A function that notes messages, with a warm sandbox: none can become visible again while it is being handled."""
+    function = support.function(aws, NOTING)
+    support.invoke(aws, function, {"Records": []})
+    return function
+
+
 def handled(notes: Path) -> list[str]:
     """The names of the messages that were handled, in order."""
     return (notes / "handled").read_text().split() if (notes / "handled").exists() else []
@@ -69,11 +76,11 @@ def test_message_groups_are_handled_side_by_side(aws: EmbeddedAws, tmp_path: Pat
 
 
 def test_a_failing_group_keeps_its_order_and_holds_up_no_other(aws: EmbeddedAws, tmp_path: Path) -> None:
-    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="1")
+    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="2")
     (tmp_path / "failing").write_text("a1")
     for name in ("a1", "a2", "b1", "a3", "b2"):
         send(aws, url, tmp_path, name)
-    support.mapping(aws, support.queue_arn(url), support.function(aws, NOTING), BatchSize=1, **PARTIAL)
+    support.mapping(aws, support.queue_arn(url), noting(aws), BatchSize=1, **PARTIAL)
     support.eventually(lambda: "b2" in handled(tmp_path) and handled(tmp_path).count("a1") >= 2)
     assert not {"a2", "a3"} & set(handled(tmp_path))
     (tmp_path / "failing").unlink()
@@ -85,11 +92,11 @@ def test_a_failing_group_keeps_its_order_and_holds_up_no_other(aws: EmbeddedAws,
 
 
 def test_one_batch_of_a_group_reports_its_failures(aws: EmbeddedAws, tmp_path: Path) -> None:
-    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="1")
+    url = support.queue(aws, FifoQueue="true", VisibilityTimeout="2")
     (tmp_path / "failing").write_text("a2")
     for name in ("a1", "a2", "a3"):
         send(aws, url, tmp_path, name)
-    support.mapping(aws, support.queue_arn(url), support.function(aws, NOTING), BatchSize=10, **PARTIAL)
+    support.mapping(aws, support.queue_arn(url), noting(aws), BatchSize=10, **PARTIAL)
     support.eventually(lambda: handled(tmp_path).count("a2") >= 2)
     assert support.left(aws, url) == 2
     (tmp_path / "failing").unlink()
@@ -126,9 +133,11 @@ def dead_letters_of_a_function_that_returns(aws: EmbeddedAws, response: Any) -> 
 
 def queue_of_a_function_that_returns(aws: EmbeddedAws, response: Any, **attributes: str) -> str:
     """A queue with one message, which such a function is handed."""
-    url = support.queue(aws, VisibilityTimeout="1", **attributes)
-    aws.client("sqs").send_message(QueueUrl=url, MessageBody=repr(response))
+    url = support.queue(aws, VisibilityTimeout="2", **attributes)
     function = support.function(aws, f"def handler(event, context): return {response!r}")
+    # Its sandbox is warm, so that the message cannot become visible again while it is being handled.
+    support.invoke(aws, function)
+    aws.client("sqs").send_message(QueueUrl=url, MessageBody=repr(response))
     support.mapping(aws, support.queue_arn(url), function, **PARTIAL)
     return url
 

@@ -312,10 +312,10 @@ def test_a_signal_holds_ids_and_seconds_and_nothing_else(played: tuple[World, Se
 def test_requests_are_dispatched(played: tuple[World, Services, Recorder]) -> None:
     world, services, _ = played
     asked: dict[str, Any] = {"case": world.case().id, "generation": 1, "visit": 2, "entry": 0}
-    assert dispatch(services, {**asked, "action": "park", "attempt": 0, "token": "live"}) is None
+    assert dispatch(services, {**asked, "action": "park", "attempt": 0, "token": "live"}).signal is None
     assert parked(world) == "live"
     until_due(world)
-    answer = dispatch(services, {**asked, "action": "deadline"})
+    answer = dispatch(services, {**asked, "action": "deadline"}).signal
     assert answer is not None
     assert answer["transition"] == "T-11"
     with pytest.raises(ValueError, match="unknown action 'dance'"):

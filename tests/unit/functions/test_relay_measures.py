@@ -66,7 +66,7 @@ def test_what_people_do_counts() -> None:
     claim(world.services, world.command(RT))
     claimed = of_last(world)
     assert names(claimed) == {"Claims", "TimeToClaim"}
-    assert next(m for m in claimed if m.name == "TimeToClaim").value == 90 - 60
+    assert next(m for m in claimed if m.name == "TimeToClaim").value == 30
     decline(world.services, world.command(RT), reason="busy")
     assert names(of_last(world)) == {"Declined"}
     to = world.command(RT).by

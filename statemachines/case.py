@@ -32,7 +32,8 @@ class Case:
 
     ``entered`` and ``due`` belong to the present state (epoch seconds); ``accountable_role`` is the role that the open task
     was routed to; ``performers`` maps a transition's id to whoever performed it last; ``patient_parameters_at`` says when
-    each of the patient's own parameters was set.
+    each of the patient's own parameters was set. ``done`` names the items of the present state's checklist that are done,
+    ``item_roles`` the role that each other item was routed to.
     """
 
     state: str | None = None
@@ -44,3 +45,5 @@ class Case:
     accountable_role: str | None = None
     performers: Mapping[str, str] = field(default_factory=dict)
     deferred: tuple[Occurrence, ...] = ()
+    done: frozenset[str] = frozenset()
+    item_roles: Mapping[str, str] = field(default_factory=dict)

@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from statemachines.case import Case, Occurrence
+from statemachines.checklists import check_off, complete, done_on_arrival
 from statemachines.deadlines import due
-from statemachines.definition import DEADLINE_MISSED, State, StateKind
+from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, State, StateKind
 from statemachines.expressions import Known, Value
 from statemachines.machine import Arrow, Machine
 
@@ -47,10 +48,15 @@ class Reason(StrEnum):
     NO_SUCH_OVERRIDE = "no_such_override"
     OVERRIDE_WITHOUT_REASON = "override_without_reason"
     NOT_YET_DUE = "not_yet_due"
+    ITEM_DONE = "item_done"
+    ITEM_DONE_BEFORE = "item_done_before"
 
 
 class Move(NamedTuple):
-    """One hand-off from state to state. ``entered`` and ``due`` are epoch seconds; ``due`` is None where nobody waits."""
+    """One hand-off from state to state. ``entered`` and ``due`` are epoch seconds; ``due`` is None where nobody waits.
+
+    ``done`` names the items of the target's checklist that need no doing.
+    """
 
     transition: str
     source: str | None
@@ -60,10 +66,11 @@ class Move(NamedTuple):
     cause: Occurrence
     reason: Reason
     because: str
+    done: frozenset[str] = frozenset()
 
 
 class Decision(NamedTuple):
-    """What one event means for a case. ``facts`` and ``parameters`` hold only what it changed."""
+    """What one event means for a case. ``facts``, ``parameters`` and ``done`` (items of a checklist) hold only what it changed."""
 
     outcome: Outcome
     reason: Reason
@@ -71,6 +78,7 @@ class Decision(NamedTuple):
     move: Move | None = None
     facts: Mapping[str, Known] = {}
     parameters: Mapping[str, Value] = {}
+    done: frozenset[str] = frozenset()
 
 
 def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decision:
@@ -105,7 +113,46 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
             return Decision(Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters)
         if refused is not None:
             return refused
+    if case.state in machine.checklists:
+        checked = _checked(machine, case, event, now, facts, parameters, merged, limits)
+        if checked is not None:
+            return checked
     return _without_arrow(machine, case, event, facts, parameters)
+
+
+def _checked(
+    machine: Machine,
+    case: Case,
+    event: Occurrence,
+    now: float,
+    facts: Mapping[str, Known],
+    parameters: Mapping[str, Value],
+    merged: Mapping[str, Known],
+    limits: Mapping[str, Value],
+) -> Decision | None:
+    """What the event does to the state's checklist; the arrow on its completion is taken at once."""
+    checked = check_off(machine, case, event, merged, limits)
+    if checked is None:
+        return None
+    if not checked.done:
+        if checked.forbidden:
+            return Decision(
+                Outcome.REFUSED, Reason.WRONG_ROLE, f"{event.actor_role or 'nobody'} may not do: {', '.join(checked.forbidden)}"
+            )
+        because = f"done already: {', '.join(checked.again)}"
+        return Decision(Outcome.RECORDED, Reason.ITEM_DONE_BEFORE, because, None, facts, parameters)
+    assert case.state is not None, "only a state has a checklist"
+    done = case.done | checked.done
+    if complete(machine, case.state, done):
+        for arrow in machine.arrows.get((case.state, CHECKLIST_COMPLETED), ()):
+            if arrow.test is None or arrow.test(merged, limits, event.at):
+                move = _move(machine, arrow, case, event, now, merged, limits, Reason.TRANSITION)
+                return Decision(
+                    Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters, checked.done
+                )
+    titles = {item.name: item.title for item in machine.checklists[case.state].items}
+    because = f"done: {', '.join(titles[name] for name in sorted(checked.done))}"
+    return Decision(Outcome.RECORDED, Reason.ITEM_DONE, because, None, facts, parameters, checked.done)
 
 
 def _without_arrow(
@@ -152,6 +199,8 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
 
 def _as_seen(machine: Machine, case: Case, event: Occurrence, learned: Mapping[str, Known]) -> Mapping[str, Known]:
     """The facts as the event's guards see them: a rise or fall that another event of the same moment reported is not its own."""
+    if not any(known.at == event.at and known.previous is not None for known in case.facts.values()):
+        return {**case.facts, **learned} if learned else case.facts
     reported = {name for name, field in machine.facts.get(event.type, ()) if event.values.get(field) is not None}
     others = {
         name: known._replace(previous=None)
@@ -231,7 +280,10 @@ def _move(
     ends = _due(machine, machine.states[target], entered, facts, limits, event.at)
     if target == case.state and event.type != DEADLINE_MISSED and case.due is not None and ends is not None:
         ends = min(ends, case.due)  # waiting in the same place: news may shorten the wait, never postpone it
-    return Move(arrow.id, case.state, target, entered, ends, event, reason, arrow.because)
+    done = done_on_arrival(machine, target, facts, limits, event.at)
+    if target == case.state:
+        done |= case.done
+    return Move(arrow.id, case.state, target, entered, ends, event, reason, arrow.because, done)
 
 
 def _due(
@@ -266,22 +318,38 @@ def advance(machine: Machine, case: Case, event: Occurrence, now: float) -> Prog
         return Progress(decision, (), after, ())
     moves = [decision.move]
     taken: list[tuple[Occurrence, Decision]] = []
-    waiting = sorted(after.deferred, key=lambda e: e.at)
-    progressed = True
-    while progressed and waiting and len(moves) < MAX_MOVES:
-        progressed = False
-        for held in waiting:
-            later = decide(machine, replace(after, deferred=()), held, now)
-            if later.outcome is Outcome.DEFERRED:
-                continue
-            waiting.remove(held)
-            after = replace(apply(after, held, later), deferred=tuple(waiting))
-            taken.append((held, later))
-            if later.move is not None:
-                moves.append(later.move)
-            progressed = True
+    while len(moves) < MAX_MOVES:
+        arrived = _complete_on_arrival(machine, after, event, now)
+        if arrived is not None and arrived.move is not None:
+            after = apply(after, arrived.move.cause, arrived)
+            moves.append(arrived.move)
+            continue
+        answer = _next_deferred(machine, after, now)
+        if answer is None:
             break
+        held, later = answer
+        rest = tuple(e for e in after.deferred if e is not held)
+        after = replace(apply(replace(after, deferred=()), held, later), deferred=rest)
+        taken.append(answer)
+        if later.move is not None:
+            moves.append(later.move)
     return Progress(decision, tuple(moves), after, tuple(taken))
+
+
+def _complete_on_arrival(machine: Machine, case: Case, event: Occurrence, now: float) -> Decision | None:
+    """The move out of a state whose checklist is complete on arrival, because facts satisfy enough of it."""
+    if case.state is None or not complete(machine, case.state, case.done):
+        return None
+    return decide(machine, case, Occurrence(CHECKLIST_COMPLETED, event.id, event.at), now)
+
+
+def _next_deferred(machine: Machine, case: Case, now: float) -> tuple[Occurrence, Decision] | None:
+    """The earliest deferred event that the present state answers, with its decision."""
+    for held in sorted(case.deferred, key=lambda e: e.at):
+        later = decide(machine, replace(case, deferred=()), held, now)
+        if later.outcome is not Outcome.DEFERRED:
+            return held, later
+    return None
 
 
 def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
@@ -297,7 +365,7 @@ def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
         return replace(case, facts=facts, deferred=(*case.deferred, event))
     move = decision.move
     if move is None:
-        return replace(case, facts=facts)
+        return replace(case, facts=facts, done=case.done | decision.done)
     performers = case.performers
     if event.actor_id is not None:
         performers = {**performers, move.transition: event.actor_id}
@@ -309,4 +377,6 @@ def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
         due=move.due,
         accountable_role=None,
         performers=performers,
+        done=move.done,
+        item_roles={},
     )

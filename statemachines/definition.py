@@ -21,6 +21,9 @@ DEADLINE_MISSED = "deadline_missed"
 CHECKLIST_COMPLETED = "checklist_completed"
 """The event that a state's checklist makes of itself when enough of it is done."""
 
+SUB_CASE_REQUESTED = "sub_case_requested"
+"""The event by which another case opens a case of this workflow."""
+
 Name = str
 EventType = str
 RoleCode = str

@@ -13,7 +13,10 @@ from typing import Any, TypeVar, cast
 from events.catalog import CATALOG, type_name
 from events.catalog.base import EventData
 from statemachines.definition import (
+    CHECKLIST_COMPLETED,
     DEADLINE_MISSED,
+    SUB_CASE_REQUESTED,
+    Checklist,
     Correlation,
     Deadline,
     Definition,
@@ -21,6 +24,7 @@ from statemachines.definition import (
     EmrStatus,
     Expectation,
     Fact,
+    Item,
     Late,
     Lifecycle,
     Parameter,
@@ -29,6 +33,7 @@ from statemachines.definition import (
     Source,
     State,
     StateKind,
+    SubCase,
     Transition,
     Unit,
     Unplaced,
@@ -75,9 +80,41 @@ class Deadlines:
 DEADLINE = Deadlines()
 """The event that the state's own deadline makes of itself."""
 
-Trigger = type[EventData] | WorkOutcome | Deadlines
-Reasons = dict[type[EventData], str]
-"""Why, by event type (a class of the catalog)."""
+
+@dataclass(frozen=True, slots=True)
+class Checklists:
+    """The type of :data:`CHECKLIST`."""
+
+
+CHECKLIST = Checklists()
+"""The event that the state's own checklist makes of itself when enough of it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The type of :data:`REQUESTED`."""
+
+
+REQUESTED = Requests()
+"""The event by which a state of another workflow opens a case of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a sub-case, as the event that the case which opened it sees."""
+
+    workflow: str
+    state: str
+
+    @property
+    def event(self) -> str:
+        """The event type under which the end is decided, e.g. ``home_oxygen_order.delivered``."""
+        return f"{self.workflow}.{self.state}"
+
+
+Trigger = type[EventData] | WorkOutcome | Deadlines | Checklists | Requests | Ended
+Reasons = dict[type[EventData] | Ended, str]
+"""Why, by event type (a class of the catalog, or the end of a sub-case)."""
 
 
 NO_LIFECYCLE = Lifecycle()
@@ -85,9 +122,17 @@ NO_LIFECYCLE = Lifecycle()
 
 
 def _event(trigger: Trigger) -> str:
-    if isinstance(trigger, WorkOutcome):
-        return trigger.event
-    return DEADLINE_MISSED if isinstance(trigger, Deadlines) else type_name(trigger)
+    match trigger:
+        case WorkOutcome() | Ended():
+            return trigger.event
+        case Deadlines():
+            return DEADLINE_MISSED
+        case Checklists():
+            return CHECKLIST_COMPLETED
+        case Requests():
+            return SUB_CASE_REQUESTED
+        case _:
+            return type_name(trigger)
 
 
 class Term:
@@ -308,7 +353,7 @@ def emr(status: str, business_status: str, display: str | None = None) -> EmrSta
 
 
 def _codes(reasons: Reasons | None) -> dict[str, str]:
-    return {type_name(event): because for event, because in (reasons or {}).items()}
+    return {_event(event): because for event, because in (reasons or {}).items()}
 
 
 def waiting(
@@ -328,8 +373,13 @@ def waiting(
     defers: Reasons | None = None,
     refuses: Reasons | None = None,
     late: Mapping[Work, Late] | None = None,
+    checklist: Checklist | None = None,
+    opens: SubCase | None = None,
 ) -> State:
-    """A state in which a role has something to do (``do``) within a time."""
+    """A state in which a role has something to do (``do``) within a time.
+
+    ``checklist`` holds tasks side by side, ``opens`` a case of another workflow; both may come back as events.
+    """
     return State(
         name=name,
         title=title,
@@ -346,7 +396,51 @@ def waiting(
         defers=_codes(defers),
         refuses=_codes(refuses),
         late=_late(late),
+        checklist=checklist,
+        opens=opens,
     )
+
+
+def item(
+    name: str,
+    title: str,
+    *,
+    owner: Role,
+    done_on: Trigger | Sequence[Trigger] = (),
+    by: Role | Sequence[Role] = (),
+    satisfied: AnyGuard | None = None,
+) -> Item:
+    """One entry of a checklist: who does it and what shows that it is done, unless the facts ``satisfied`` asks for exist already."""
+    triggers = done_on if isinstance(done_on, Sequence) else (done_on,)
+    return Item(
+        name=name,
+        title=title,
+        owner=owner.code,
+        done_on=tuple(_event(trigger) for trigger in triggers),
+        by=_roles(by),
+        satisfied=satisfied,
+    )
+
+
+def checklist(*items: Item, needed: int | None = None) -> Checklist:
+    """Tasks side by side; complete when ``needed`` of them are done, or all."""
+    return Checklist(items=items, needed=needed)
+
+
+def opens(child: Definition, *ends: State) -> SubCase:
+    """A case of another workflow, and the ends of it that are waited for.
+
+    Raises TypeError when one of them is no end of that workflow.
+    """
+    return SubCase(workflow=child.workflow, ends=tuple(ended(child, end).state for end in ends))
+
+
+def ended(child: Definition, end: State) -> Ended:
+    """The event that the end of a sub-case makes of itself. Raises TypeError when that workflow does not end so."""
+    if end not in child.states or end.kind is not StateKind.END:
+        known = ", ".join(state.name for state in child.states if state.kind is StateKind.END)
+        raise TypeError(f"{child.workflow} does not end as {end.name!r}; it ends as {known}")
+    return Ended(child.workflow, end.name)
 
 
 def system(

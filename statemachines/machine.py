@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from statemachines.definition import Definition, Duration, RoleCode, State, Transition
+from statemachines.definition import Checklist, Definition, Duration, RoleCode, State, Transition
 from statemachines.expressions import Test, Value, compile_guard
 from statemachines.policy import Policy
 
@@ -22,6 +22,23 @@ class Arrow(NamedTuple):
     because: str
 
 
+class ReadyItem(NamedTuple):
+    """An item of a checklist ready to be decided: its guard compiled, its roles widened by the facility's policy."""
+
+    name: str
+    title: str
+    done_on: frozenset[str]
+    by: frozenset[RoleCode] | None
+    satisfied: Test | None
+
+
+class ReadyChecklist(NamedTuple):
+    """A checklist ready to be decided; ``needed`` of its items complete it."""
+
+    items: tuple[ReadyItem, ...]
+    needed: int
+
+
 class Machine:
     """A workflow version as one facility runs it.
 
@@ -33,6 +50,7 @@ class Machine:
     __slots__ = (
         "arrows",
         "care_plan",
+        "checklists",
         "definition",
         "expectations",
         "facts",
@@ -71,6 +89,9 @@ class Machine:
                     (parameter.name, source_.field),
                 )
         self.observations = frozenset(e.event for e in definition.events if e.observation)
+        self.checklists: dict[str, ReadyChecklist] = {
+            state.name: self._checklist(state.checklist) for state in definition.states if state.checklist is not None
+        }
         self.sooner: dict[str, tuple[tuple[Test, Duration], ...]] = {
             state.name: tuple((compile_guard(s.when), s.within) for s in state.deadline.sooner)
             for state in definition.states
@@ -87,6 +108,19 @@ class Machine:
             transition.separate_from,
             transition.because,
         )
+
+    def _checklist(self, checklist: Checklist) -> ReadyChecklist:
+        items = tuple(
+            ReadyItem(
+                item.name,
+                item.title,
+                frozenset(item.done_on),
+                self.performing(item.by) if item.by else None,
+                compile_guard(item.satisfied) if item.satisfied is not None else None,
+            )
+            for item in checklist.items
+        )
+        return ReadyChecklist(items, checklist.needed if checklist.needed is not None else len(items))
 
     def performing(self, roles: tuple[RoleCode, ...]) -> frozenset[RoleCode]:
         """The roles that may act for any of ``roles`` at this facility."""

@@ -1,4 +1,4 @@
-"""The patient's course, which goes on whatever a workflow is doing: care plan, transfer, discharge, death, merge."""
+"""The patient's course, which goes on whatever a workflow is doing: care plan, transfer, discharge, readmission, death, merge."""
 
 from typing import Self
 
@@ -35,6 +35,13 @@ class PatientDischarged(EventData):
     """The encounter ended and the patient left. Sent by the EMR (HL7 v2 ADT A03)."""
 
     disposition: Text | None = Field(default=None, description="Where the patient went, e.g. home.")
+
+
+class PatientReadmitted(EventData):
+    """A patient who had been discharged was admitted again. The envelope's encounter is the new one.
+
+    Sent by the EMR (HL7 v2 ADT A01). No data.
+    """
 
 
 class PatientDied(EventData):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from functions.cases.commit import Change, handed_to, noted, on_shift
-from functions.cases.handoff import assign, commit, hand_off
+from functions.cases.change import Change, noted
+from functions.cases.handoff import assign, commit
 from functions.cases.journal import Entry, Kind
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.ports import Services
 from functions.cases.rows import CLAIMED, OFFERED, CaseRow, OpenTask
-from functions.cases.settle import settle
+from functions.cases.settle import hand_off, settle
 from functions.cases.store import load_case, machine_of, persist, roster
 from functions.cases.table import Item, Key, Write
+from functions.cases.tasks import handed_to, on_shift
 from statemachines.case import Occurrence
 from statemachines.decide import Decision, Outcome
+from statemachines.machine import Machine
 
 
 class Person(NamedTuple):
@@ -31,6 +33,8 @@ class Command(NamedTuple):
     id: str
     case: str
     by: Person
+    item: str | None = None
+    """The item of the state's checklist whose task is meant; None: the state's own task."""
 
 
 class Refused(Exception):
@@ -63,7 +67,7 @@ def reassign(services: Services, command: Command, *, to: Person, reason: str) -
         _on_duty(services, row, command.by)
         _on_duty(services, row, to)
         _may_own(services, row, task, to.role)
-        return OpenTask(task.number, to.role, to.id, OFFERED, task.since), Kind.REASSIGNED, "reassigned", reason
+        return task._replace(role=to.role, person=to.id, status=OFFERED), Kind.REASSIGNED, "reassigned", reason
 
     return _hand_on(services, command, decided)
 
@@ -77,8 +81,8 @@ def decline(services: Services, command: Command, *, reason: str) -> CaseRow:
         if task.person != command.by.id:
             raise Refused("not_yours", "the task is not offered to you")
         machine = machine_of(services, row)
-        to = assign(services, machine, row, machine.states[row.state].owner, services.now(), excluded=(command.by.id,))
-        return OpenTask(task.number, to.role, to.person, OFFERED, task.since), Kind.DECLINED, "declined", reason
+        to = assign(services, machine, row, _owner(machine, row, task), services.now(), excluded=(command.by.id,))
+        return task._replace(role=to.role, person=to.person, status=OFFERED), Kind.DECLINED, "declined", reason
 
     return _hand_on(services, command, decided)
 
@@ -96,7 +100,7 @@ def override(services: Services, command: Command, *, transition: str, reason: s
             "overridden", command.id, services.now(), command.by.id, command.by.role, override=transition, reason=reason
         )
 
-        def note(decision: Decision) -> tuple[Write, ...]:
+        def note(decision: Decision, _: CaseRow) -> tuple[Write, ...]:
             return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), row.id), None)
 
         done = hand_off(services, row, occurrence, mark=mark, note=note)
@@ -113,10 +117,12 @@ def _hand_on(
 ) -> CaseRow:
     def attempt(_: int) -> CaseRow:
         row = _open(services, command.case)
-        assert row.task is not None, "an open case has an open task"
+        before = next((task for task in row.tasks if task.item == command.item), None)
+        if before is None:
+            raise Refused("no_such_item", f"{row.state} has no open task {command.item!r}; it may be done already")
         now = services.now()
-        task, kind, reason, because = decided(row, row.task)
-        change = handed_to(Change(before=row, after=row), task, now)
+        task, kind, reason, because = decided(row, before)
+        change = handed_to(Change(before=row, after=row), before, task, now)
         change = noted(
             change,
             Entry(
@@ -131,7 +137,7 @@ def _hand_on(
                 actor_role=command.by.role,
                 role=task.role,
                 person=task.person,
-                waited_seconds=round(now - row.task.since, 3),
+                waited_seconds=round(now - before.since, 3),
             ),
         )
         mark = _mark(services, row, command)
@@ -190,10 +196,18 @@ def _on_duty(services: Services, row: CaseRow, person: Person) -> None:
     raise Refused("not_on_shift", f"{person.id} is not on shift at {row.facility}; send shift_started first")
 
 
+def _owner(machine: Machine, row: CaseRow, task: OpenTask) -> str:
+    """The role that owns a task by the workflow: the state's owner, or that of the checklist's item."""
+    state = machine.states[row.state]
+    items = state.checklist.items if state.checklist is not None else ()
+    owner = next((item.owner for item in items if item.name == task.item), state.owner)
+    if owner is None:
+        raise ValueError(f"state {state.name} of {row.workflow} has no owner; it must not have been published")
+    return owner
+
+
 def _may_own(services: Services, row: CaseRow, task: OpenTask, role: str) -> None:
     machine = machine_of(services, row)
-    owner = machine.states[row.state].owner
-    assert owner is not None, "an open state has an owner"
-    allowed = machine.performing((owner,)) | {task.role}
+    allowed = machine.performing((_owner(machine, row, task),)) | {task.role}
     if role not in allowed:
         raise Refused("wrong_role", f"{row.state} belongs to {', '.join(sorted(allowed))}, not to {role}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 from functions.cases import journal, keys
+from functions.cases.change import Change, noted
 from functions.cases.journal import Entry
-from functions.cases.rows import CLAIMED, DONE, OFFERED, CaseRow, OpenTask, Visit, case_attributes, moved_on
+from functions.cases.rows import CaseRow, Visit, case_attributes, moved_on
 from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Update, Write
+from functions.cases.tasks import closed, opened
 from statemachines.decide import Move
 from statemachines.definition import DEADLINE_MISSED, State, StateKind
 from statemachines.routing import Assignment
@@ -21,38 +23,21 @@ OVERDUE_GRACE_SECONDS = 60.0
 """A deadline's own timer gets this long before the sweep concludes that it is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a commit does to a case, gathered step by step: the case row afterwards, and the writes beside it."""
+class Assignments(NamedTuple):
+    """Whom a state's task is routed to, and each open item of its checklist by name."""
 
-    before: CaseRow | None
-    after: CaseRow
-    writes: tuple[Write, ...] = ()
-    visits: tuple[Visit, ...] = ()
-    entries: tuple[Entry, ...] = field(default=())
-
-    def also(self, *writes: Write) -> Change:
-        """The same change with further writes."""
-        return replace(self, writes=(*self.writes, *writes))
+    step: Assignment
+    items: tuple[tuple[str, Assignment], ...] = ()
 
 
-def noted(change: Change, entry: Entry) -> Change:
-    """The change with one more journal entry."""
-    row = change.after
-    seq = row.seq + 1
-    scope = {"workflow": row.workflow, "version": row.version, "facility": row.facility}
-    item, digest = journal.link(row.id, seq, row.journal_hash, entry, scope)
-    after = moved_on(row, seq=seq, journal_hash=digest)
-    return replace(change, after=after, writes=(*change.writes, Put(item, NEW)), entries=(*change.entries, entry))
+def moved(change: Change, moves: Sequence[Move], target: State, assignments: Assignments | None, now: float) -> Change:
+    """The change with every move in order: one visit and one journal entry each, and the last state's tasks opened.
 
-
-def moved(change: Change, moves: Sequence[Move], target: State, assignment: Assignment | None, now: float) -> Change:
-    """The change with every move in order: one visit and one journal entry each, and the last state's task opened.
-
-    ``assignment`` is None when the last state is an end.
+    ``assignments`` is None when the last state is an end.
     """
     closing = change.after.task
-    change, closed = _close(change, now, moves[0])
+    for task in change.after.tasks:
+        change = closed(change, task, now, moves[0].transition)
     for position, move in enumerate(moves):
         last = position == len(moves) - 1
         row = change.after
@@ -64,9 +49,12 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignment: Assi
             writes=(*change.writes, Put(visit.item(), NEW)),
             visits=(*change.visits, visit),
         )
-        opened: OpenTask | None = None
-        if last and assignment is not None:
-            change, opened = _open(change, target, move, assignment, now)
+        step: Assignment | None = None
+        if last and assignments is not None:
+            step = assignments.step
+            change = opened(change, target, move.due, step, now)
+            for item, assignment in assignments.items:
+                change = opened(change, target, move.due, assignment, now, item)
         missed = move.cause.type == DEADLINE_MISSED
         change = noted(
             change,
@@ -85,11 +73,14 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignment: Assi
                 target=move.target,
                 due=move.due,
                 visit=number,
-                role=assignment.role if opened and assignment else None,
-                person=assignment.person if opened and assignment else None,
-                routing=assignment.reasons if opened and assignment else (),
-                task_closed=closed if position == 0 else None,
-                task_opened=opened.number if opened else None,
+                role=step.role if step else None,
+                person=step.person if step else None,
+                routing=step.reasons if step else (),
+                items=tuple(f"{item}: {to.role} {to.person or ''}".rstrip() for item, to in assignments.items)
+                if step and assignments
+                else (),
+                task_closed=closing.number if position == 0 and closing else None,
+                task_opened=number if step else None,
                 waited_seconds=round(now - closing.since, 3) if position == 0 and closing else None,
                 missed_deadline=missed,
                 escalation=missed and move.source != move.target,
@@ -100,50 +91,6 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignment: Assi
     return change
 
 
-def _close(change: Change, now: float, move: Move) -> tuple[Change, int | None]:
-    task = change.after.task
-    if task is None:
-        return change, None
-    write = Update(
-        keys.task(change.after.id, task.number),
-        set={"status": DONE, "closed_at": now, "closed_by": move.transition},
-        remove=("worklist",),
-        conditions=(Condition("status", Test.EQUALS, task.status),),
-    )
-    return replace(change, after=moved_on(change.after, task=None), writes=(*change.writes, write)), task.number
-
-
-def _open(change: Change, state: State, move: Move, assignment: Assignment, now: float) -> tuple[Change, OpenTask]:
-    row = change.after
-    task = OpenTask(row.visit, assignment.role, assignment.person, OFFERED, now)
-    key = keys.task(row.id, task.number)
-    item: dict[str, Any] = {
-        "pk": key.pk,
-        "sk": key.sk,
-        "case": row.id,
-        "facility": row.facility,
-        "state": state.name,
-        "role": task.role,
-        "status": OFFERED,
-        "opened_at": now,
-    }
-    if task.person is not None:
-        item["person"] = task.person
-    if move.due is not None:
-        item["due"] = move.due
-        if state.kind is StateKind.WAITING:
-            item["worklist"] = keys.worklist(row.facility, task.role)
-    change = replace(change, after=moved_on(row, task=task), writes=(*change.writes, Put(item, NEW)))
-    return change.also(*on_shift(row.facility, task.person, now)), task
-
-
-def on_shift(facility: str, person: str | None, now: float) -> tuple[Check, ...]:
-    """A task is offered only to somebody who is still on shift when the hand-off is committed."""
-    if person is None:
-        return ()
-    return (Check(keys.staff(facility, person), (Condition("until", Test.ABOVE, now),)),)
-
-
 def _ended(change: Change, now: float) -> Change:
     row = change.after
     closed = Update(
@@ -152,30 +99,6 @@ def _ended(change: Change, now: float) -> Change:
         conditions=(Condition("case", Test.EQUALS, row.id),),
     )
     return replace(change, after=moved_on(row, ended_at=now), writes=(*change.writes, closed))
-
-
-def handed_to(change: Change, task: OpenTask, now: float) -> Change:
-    """The change in which the open task passes to another role or person, or is claimed."""
-    row = change.after
-    before = row.task
-    if before is None:
-        raise ValueError("the case has no open task")
-    item: dict[str, Any] = {
-        "role": task.role,
-        "status": task.status,
-        "worklist": keys.worklist(row.facility, task.role),
-    }
-    if task.person is not None:
-        item["person"] = task.person
-    if task.status == CLAIMED:
-        item["claimed_at"] = now
-    write = Update(
-        keys.task(row.id, task.number),
-        set=item,
-        remove=() if task.person is not None else ("person",),
-        conditions=(Condition("status", Test.EQUALS, before.status),),
-    )
-    return replace(change, after=moved_on(row, task=task), writes=(*change.writes, write))
 
 
 def opening(row: CaseRow, reopened: str | None) -> Change:
@@ -214,4 +137,17 @@ def transaction(change: Change, now: float) -> tuple[Write, ...]:
             remove=absent,
             conditions=(Condition("rev", Test.EQUALS, row.rev),),
         )
-    return (lock, *change.writes)
+    return (lock, *_each_row_once(change.writes))
+
+
+def _each_row_once(writes: Sequence[Write]) -> tuple[Write, ...]:
+    """A transaction may name a row once; two tasks offered to one person check the same row."""
+    checked: set[Key] = set()
+    once: list[Write] = []
+    for write in writes:
+        if isinstance(write, Check):
+            if write.key in checked:
+                continue
+            checked.add(write.key)
+        once.append(write)
+    return tuple(once)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from events.catalog import type_name
 from events.catalog.patient import PatientMerged
 from events.parse import Event, parse_event
-from functions.cases.handoff import HandOff, hand_off
+from functions.cases.handoff import HandOff
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore, mark_item, marked
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, moved_on
-from functions.cases.settle import settle
+from functions.cases.settle import hand_off, settle
 from functions.cases.store import find_place, load_case, persist
 from functions.cases.table import Key, Write, read_all
 from functions.cases.unopened import answer_without_case, open_case
@@ -111,7 +111,7 @@ def _into_case(
     if event.type == _MERGED:
         row = moved_on(row, patient=event.values.get("surviving_patient"))
 
-    def note(decision: Decision) -> tuple[Write, ...]:
+    def note(decision: Decision, _: CaseRow) -> tuple[Write, ...]:
         return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), case), early)
 
     done = hand_off(services, row, occurrence, mark=mark, note=note)

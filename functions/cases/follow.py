@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from functions.cases import keys
-from functions.cases.handoff import hand_off
 from functions.cases.ports import Services, Signal
 from functions.cases.rows import CaseRow, Park, case_from, signal, visit_from
+from functions.cases.settle import hand_off
 from functions.cases.store import load_case, machine_of, persist
 from functions.cases.table import Condition, Test, Update, WriteRefused
 from statemachines.case import Occurrence

@@ -8,57 +8,85 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from functions.cases.commit import Change, moved, noted, transaction
+from functions.cases.change import Change, noted
+from functions.cases.commit import Assignments, moved, opening, transaction
 from functions.cases.journal import Entry, Kind
 from functions.cases.marks import SeenBefore, answered
 from functions.cases.ports import Services
-from functions.cases.rows import CaseRow, moved_on
-from functions.cases.settle import settle
-from functions.cases.store import machine_of, roster
+from functions.cases.rows import CaseRow, Visit, moved_on
+from functions.cases.store import Place, machine_of, roster
 from functions.cases.table import Key, Write, WriteRefused
+from functions.cases.tasks import closed
 from statemachines.case import Occurrence
 from statemachines.decide import Decision, Outcome, Progress, advance
-from statemachines.definition import StateKind
+from statemachines.definition import State, StateKind
 from statemachines.machine import Machine
-from statemachines.routing import Assignment, route
+from statemachines.routing import Assignment, OnShift, route
 
 _KINDS = {Outcome.DEFERRED: Kind.DEFERRED, Outcome.REFUSED: Kind.REFUSED}
 
 
 class HandOff(NamedTuple):
-    """What one event did to a case: the decision and its moves, and the case row as committed."""
+    """What one event did to a case: the decision and its moves, and the case row and state entries as committed."""
 
     progress: Progress
     row: CaseRow
+    visits: tuple[Visit, ...] = ()
 
 
-def hand_off(
+Note = Callable[[Decision, CaseRow], Sequence[Write]]
+"""Further writes for a decision about a case, such as the event's mark."""
+
+
+def decided(
     services: Services,
     row: CaseRow,
     occurrence: Occurrence,
     *,
     mark: Key | None = None,
-    note: Callable[[Decision], Sequence[Write]] = lambda _: (),
-    signal: bool = True,
+    note: Note = lambda _, __: (),
 ) -> HandOff:
-    """Decide an occurrence against a case as read, commit what follows, and let the execution follow.
+    """Decide an occurrence against a case as read, and commit what follows; nothing is told to anybody yet.
 
-    ``note`` gives further writes for the decision; ``mark`` is the key among them whose refusal means "seen before".
-    ``signal`` False: the caller is the execution and follows by itself.
+    ``mark`` is the key among the writes of ``note`` whose refusal means "seen before".
     Raises SeenBefore, WriteRefused when the race was lost (read again, decide again), Contention.
     """
     now = services.now()
     machine = machine_of(services, row)
     progress = advance(machine, row.case, occurrence, now)
     change = Change(before=row, after=moved_on(row, case=progress.case))
-    change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision))
+    change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision, row))
     for taken, later in progress.taken:
-        if taken.id != occurrence.id:  # a repetition of what is deferred here is refused by its mark, which takes one write
+        # A repetition of what is deferred here is refused by its own mark, which takes one write already.
+        if taken.id != occurrence.id:
             change = change.also(answered(services.keys.mark(row.facility, taken.id, row.workflow), later))
     commit(services, change, now, mark)
-    if progress.moves and signal:
-        settle(services, change.after, change.visits)
-    return HandOff(progress, change.after)
+    return HandOff(progress, change.after, change.visits)
+
+
+def begun(
+    services: Services,
+    machine: Machine,
+    row: CaseRow,
+    occurrence: Occurrence,
+    *,
+    place: Place | None,
+    mark: Key,
+    note: Note,
+) -> HandOff | None:
+    """Open the case ``row`` (its state still open to be decided) with an occurrence, and commit; None when it opens nothing.
+
+    Two events that would open the same case race for the correlation's one place; the loser raises WriteRefused, reads again,
+    and is decided as an event of the winner's case.
+    """
+    now = services.now()
+    progress = advance(machine, row.case, occurrence, now)
+    if not progress.moves:
+        return None
+    change = opening(moved_on(row, case=progress.case), place.case if place is not None else None)
+    change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision, row))
+    commit(services, change, now, mark)
+    return HandOff(progress, change.after, change.visits)
 
 
 def commit(services: Services, change: Change, now: float, mark: Key | None) -> None:
@@ -81,10 +109,12 @@ def described(
     """
     if progress.moves:
         target = machine.states[progress.moves[-1].target]
-        assignment = None
+        assignments = None
         if target.kind is not StateKind.END:
-            assignment = assign(services, machine, change.after, target.owner, now)
-        change = moved(change, progress.moves, target, assignment, now)
+            assignments = _assignments(services, machine, change.after, target, progress.case.done, now)
+        change = moved(change, progress.moves, target, assignments, now)
+    elif progress.decision.done:
+        change = _items_done(change, occurrence, progress.decision, now)
     outcome = progress.decision.outcome
     if outcome is Outcome.DEFERRED or (outcome is Outcome.REFUSED and occurrence.actor_id is not None):
         change = noted(change, entry(occurrence, progress.decision, now))
@@ -92,6 +122,25 @@ def described(
         if later.move is None:
             change = noted(change, entry(taken, later, now))
     return change
+
+
+def _assignments(
+    services: Services, machine: Machine, row: CaseRow, target: State, done: Collection[str], now: float
+) -> Assignments:
+    on_duty = roster(services, row.facility)
+    step = _routed(machine, row, target.owner, on_duty, now)
+    items = target.checklist.items if target.checklist is not None else ()
+    return Assignments(
+        step, tuple((i.name, _routed(machine, row, i.owner, on_duty, now)) for i in items if i.name not in done)
+    )
+
+
+def _items_done(change: Change, occurrence: Occurrence, decision: Decision, now: float) -> Change:
+    """Items of a checklist are done while the case stays where it is: their tasks close, and the journal says so."""
+    for task in change.after.items:
+        if task.item in decision.done:
+            change = closed(change, task, now, occurrence.type)
+    return noted(change, entry(occurrence, decision, now, Kind.ITEM_DONE))
 
 
 def entry(occurrence: Occurrence, decision: Decision, now: float, kind: Kind | None = None) -> Entry:
@@ -118,13 +167,24 @@ def assign(
     excluded: Collection[str] = (),
 ) -> Assignment:
     """Route a step at the case's facility; people who acted on the case before are asked first, ``excluded`` never."""
+    return _routed(machine, row, role, roster(services, row.facility), now, excluded)
+
+
+def _routed(
+    machine: Machine,
+    row: CaseRow,
+    role: str | None,
+    on_duty: Sequence[OnShift],
+    now: float,
+    excluded: Collection[str] = (),
+) -> Assignment:
     if role is None:
         raise ValueError(f"state {row.case.state} of {row.workflow} has no owner; it must not have been published")
     return route(
         role,
         machine.definition,
         machine.policy,
-        roster(services, row.facility),
+        on_duty,
         now,
         case=row.id,
         knows_patient=frozenset(row.case.performers.values()),

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     REASSIGNED = "reassigned"
     DECLINED = "declined"
     REPAIRED = "repaired"
+    ITEM_DONE = "item_done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Entry:
     role: str | None = None
     person: str | None = None
     routing: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
     task_closed: int | None = None
     task_opened: int | None = None
     waited_seconds: float | None = None

@@ -71,9 +71,9 @@ def visit(case: str, number: int) -> Key:
     return Key(case_pk(case), f"V#{number:06d}")
 
 
-def task(case: str, number: int) -> Key:
-    """A task."""
-    return Key(case_pk(case), f"TASK#{number:06d}")
+def task(case: str, number: int, item: str | None = None) -> Key:
+    """The task of a state entry, or of an item of its checklist."""
+    return Key(case_pk(case), f"TASK#{number:06d}" + (f"#{item}" if item is not None else ""))
 
 
 def staff(facility: str, person: str) -> Key:

@@ -28,18 +28,26 @@ class Park(NamedTuple):
 
 
 class OpenTask(NamedTuple):
-    """The open step of a case: who is accountable, and whether a person has claimed it."""
+    """An open step of a case: who is accountable, and whether a person has claimed it. ``item`` names a checklist's item."""
 
     number: int
     role: str
     person: str | None
     status: str
     since: float
+    item: str | None = None
 
     @property
     def owner(self) -> str:
         """The one accountable owner: the person who claimed it, else the role."""
         return self.person if self.status == CLAIMED and self.person else self.role
+
+
+class Parent(NamedTuple):
+    """The case that opened this one, and the visit in which it waits for it."""
+
+    case: str
+    visit: int
 
 
 OFFERED = "offered"
@@ -68,8 +76,15 @@ class CaseRow:
     resumed_at: int = 1
     journal_hash: str = ""
     task: OpenTask | None = None
+    items: tuple[OpenTask, ...] = ()
     park: Park | None = None
+    parent: Parent | None = None
     ended_at: float | None = None
+
+    @property
+    def tasks(self) -> tuple[OpenTask, ...]:
+        """Every open task: the state's own, and those of its checklist."""
+        return ((self.task,) if self.task is not None else ()) + self.items
 
     @property
     def state(self) -> str:
@@ -82,6 +97,16 @@ class CaseRow:
     def parked_visit(self) -> int:
         """The visit whose execution state waits for a signal; 0 when none ever did in this generation."""
         return self.park.visit if self.park is not None and self.park.generation == self.generation else 0
+
+
+def _task(task: Mapping[str, Any]) -> OpenTask:
+    return OpenTask(
+        task["number"], task["role"], task.get("person"), task["status"], float(task["since"]), task.get("item")
+    )
+
+
+def _task_item(task: OpenTask) -> dict[str, Any]:
+    return {name: value for name, value in task._asdict().items() if value is not None}
 
 
 def case_from(row: Item) -> CaseRow:
@@ -107,6 +132,8 @@ def case_from(row: Item) -> CaseRow:
             accountable_role=task["role"] if task else None,
             performers=row["performers"],
             deferred=tuple(occurrence_from(held) for held in row["deferred"]),
+            done=frozenset(row.get("done", ())),
+            item_roles={item["item"]: item["role"] for item in row.get("items", ())},
         ),
         rev=int(row["rev"]),
         seq=int(row["seq"]),
@@ -114,9 +141,9 @@ def case_from(row: Item) -> CaseRow:
         generation=int(row["generation"]),
         resumed_at=int(row["resumed_at"]),
         journal_hash=row["journal_hash"],
-        task=OpenTask(task["number"], task["role"], task.get("person"), task["status"], float(task["since"]))
-        if task
-        else None,
+        task=_task(task) if task else None,
+        items=tuple(_task(item) for item in row.get("items", ())),
+        parent=Parent(**row["parent"]) if row.get("parent") else None,
         park=Park(**park) if park else None,
         ended_at=row.get("ended_at"),
     )
@@ -148,7 +175,10 @@ def case_attributes(row: CaseRow) -> dict[str, Any]:
         "generation": row.generation,
         "resumed_at": row.resumed_at,
         "journal_hash": row.journal_hash,
-        "task": row.task._asdict() if row.task else None,
+        "done": sorted(case.done) or None,
+        "task": _task_item(row.task) if row.task else None,
+        "items": [_task_item(item) for item in row.items] or None,
+        "parent": row.parent._asdict() if row.parent else None,
         "ended_at": row.ended_at,
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from functions.cases import keys
+from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Reading, Services
 from functions.cases.rows import CaseRow, case_from
 from functions.cases.table import Contention, Item, Key, WriteRefused, read_all
@@ -59,3 +60,17 @@ def persist(services: Services, attempt: Callable[[int], R]) -> R:
         except (WriteRefused, Contention):
             services.pause(number)
     raise Contention(f"gave up after {MAX_ATTEMPTS} tries")
+
+
+def machine_for_new(services: Reading, workflow: str, facility: str) -> tuple[Machine, str]:
+    """The machine that a new case at the facility begins under, and its policy's version.
+
+    Raises Unplaceable for a facility nobody registered, or one that does not run the workflow.
+    """
+    active = services.library.active(facility)
+    if active is None:
+        raise Unplaceable("unknown_facility", "detail.facility", "register the facility, then redrive")
+    version = active.workflows.get(workflow)
+    if version is None:
+        raise Unplaceable("workflow_not_active", "detail.facility", f"the facility does not run {workflow}")
+    return services.library.machine(workflow, version, facility, active.policy), active.policy

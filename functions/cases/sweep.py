@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from events.parse import parse_event
 from functions.cases import keys
-from functions.cases.commit import FOLLOW_WITHIN_SECONDS, Change, noted, transaction
+from functions.cases.change import Change, noted
+from functions.cases.commit import FOLLOW_WITHIN_SECONDS, transaction
 from functions.cases.events import place_in
 from functions.cases.follow import decide_overdue
 from functions.cases.journal import Entry, Kind
@@ -20,7 +21,7 @@ from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.quarantine import quarantine
 from functions.cases.rows import CaseRow, moved_on
-from functions.cases.settle import settle
+from functions.cases.settle import settle, tell_relatives
 from functions.cases.store import load_case
 from functions.cases.table import Condition, Contention, Delete, Index, Item, Key, Test, Update, WriteRefused
 from functions.cases.unopened import EARLY_LOOK_SECONDS
@@ -78,6 +79,7 @@ def mend(services: Services, case: str) -> Looked:
     now = services.now()
     status = services.executions.status(row.workflow, row.version, row.id, row.generation)
     if row.ended_at is not None and status == SUCCEEDED:
+        tell_relatives(services, row)
         _next_look(services, row, None)
         return Looked(case, Mended.NOTHING)
     if status is None:
@@ -93,6 +95,7 @@ def mend(services: Services, case: str) -> Looked:
         settle(services, row)
         _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
         return Looked(case, Mended.SIGNALLED)
+    tell_relatives(services, row)
     later = now + FOLLOW_WITHIN_SECONDS
     _next_look(services, row, later if row.case.due is None else max(later, row.case.due + FOLLOW_WITHIN_SECONDS))
     return Looked(case, Mended.NOTHING)

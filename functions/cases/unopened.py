@@ -6,36 +6,20 @@ from typing import Literal
 
 from events.parse import Event
 from functions.cases import keys
-from functions.cases.commit import opening
-from functions.cases.handoff import HandOff, commit, described
+from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
-from functions.cases.outcome import Placed, Unplaceable
+from functions.cases.outcome import Placed
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
-from functions.cases.store import Place
+from functions.cases.store import Place, machine_for_new
 from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Write, WriteRefused
 from statemachines.case import Case, Occurrence
-from statemachines.decide import Outcome, advance
+from statemachines.decide import Decision, Outcome, advance
 from statemachines.definition import Unplaced
-from statemachines.machine import Machine
 
 EARLY_LOOK_SECONDS = 60.0
 """How soon the sweep looks whether the case of an early event has opened after all."""
-
-
-def machine_for_new(services: Services, workflow: str, facility: str) -> tuple[Machine, str]:
-    """The machine that a new case at the facility begins under, and its policy's version.
-
-    Raises Unplaceable for a facility nobody registered, or one that does not run the workflow.
-    """
-    active = services.library.active(facility)
-    if active is None:
-        raise Unplaceable("unknown_facility", "detail.facility", "register the facility, then redrive")
-    version = active.workflows.get(workflow)
-    if version is None:
-        raise Unplaceable("workflow_not_active", "detail.facility", f"the facility does not run {workflow}")
-    return services.library.machine(workflow, version, facility, active.policy), active.policy
 
 
 def open_case(
@@ -48,38 +32,31 @@ def open_case(
     mark: Key,
     early: Key | None,
 ) -> HandOff | None:
-    """Open a case if the event does that; None when it opens nothing.
-
-    Two events that would open the same case race for the correlation's one place; the loser is decided again as an event of
-    the winner's case.
-    """
+    """Open a case if the event does that; None when it opens nothing. Raises what ``begun`` raises."""
     machine, policy = machine_for_new(services, workflow, event.facility)
     if (None, event.type) not in machine.arrows:
         return None
-    now = services.now()
-    progress = advance(machine, Case(), occurrence, now)
-    if not progress.moves:
-        return None
-    definition = machine.definition
     row = CaseRow(
         id=services.keys.case(event.facility, workflow, correlation, event.event_id),
         facility=event.facility,
         workflow=workflow,
-        version=definition.version,
+        version=machine.definition.version,
         policy=policy,
         correlation=correlation,
         patient=event.patient,
         encounter=event.encounter,
-        opened_at=now,
-        case=progress.case,
+        opened_at=services.now(),
+        case=Case(),
     )
-    change = opening(row, place.case if place is not None else None)
-    change = described(services, machine, change, occurrence, progress, now)
-    decision = progress.decision
-    change = change.also(*marked(mark_item(mark, str(decision.outcome), str(decision.reason), now, row.id), early))
-    commit(services, change, now, mark)
-    settle(services, change.after, change.visits)
-    return HandOff(progress, change.after)
+
+    def note(decision: Decision, opened: CaseRow) -> tuple[Write, ...]:
+        item = mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), opened.id)
+        return marked(item, early)
+
+    done = begun(services, machine, row, occurrence, place=place, mark=mark, note=note)
+    if done is not None:
+        settle(services, done.row, done.visits)
+    return done
 
 
 def answer_without_case(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from functions.cases.commit import Change, noted
+from functions.cases.change import Change, noted
 from functions.cases.follow import following, own_occurrence, superseded
-from functions.cases.handoff import commit, entry, hand_off
+from functions.cases.handoff import commit, entry
 from functions.cases.journal import Kind
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.ports import Services, Signal
 from functions.cases.rows import CaseRow
+from functions.cases.settle import hand_off
 from functions.cases.store import load_case, machine_of, persist
 from statemachines.case import Occurrence
 from statemachines.decide import Decision, Outcome, Reason
@@ -58,7 +59,9 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
         done = hand_off(services, now_row, occurrence, signal=False)
         if not done.progress.moves:
             raise LookupError(f"{work}.{outcome} leads nowhere from {now_row.state}")
-        if generation < done.row.generation:  # a newer execution follows the case; it learns the outcome from the journal
+        if (
+            generation < done.row.generation
+        ):  # a newer execution follows the case; it learns the outcome from the journal
             return superseded(done.row, generation, visit)
         return following(services, done.row, visit)
 

@@ -35,9 +35,7 @@ def writeback() -> Writeback:
 def handle_record(record: SQSRecord) -> None:
     """One message: the case it names, as it is now."""
     result = writeback().bring(record.json_body["case"])
-    logger.info(
-        "mirrored", case=record.json_body["case"], outcome=str(result.outcome) if result else "nothing_to_show"
-    )
+    logger.info("mirrored", case=record.json_body["case"], outcome=str(result.outcome) if result else "nothing_to_show")
 
 
 @logger.inject_lambda_context

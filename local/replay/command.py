@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+from events.unreadable import UnreadableReason
 from local.replay.course import Assessments, Settings
 from local.replay.deployed import Deployed, Lookup, Sink
 from local.replay.in_memory import WATCHED_SECONDS, InMemory
@@ -18,6 +20,7 @@ from local.replay.message import DEFAULT_KEY, Names
 from local.replay.readers.record import Format
 from local.replay.replay import MakeRunner, NothingToRead, Replay
 from local.replay.runner import Runner
+from local.replay.summary import Summary
 from local.replay.times import NoOffset, Times, declared_offset
 from statemachines import published
 from statemachines.definition import Definition
@@ -28,7 +31,8 @@ Connect = Callable[[], tuple[Sink, Lookup]]
 """Reaches the deployed stack."""
 
 EPILOG = f"""\
-PATH is a file or a folder. Known are: {", ".join(Format)}; each plain or .gz. Others are named, and not read.
+PATH is a file or a folder. Known are: {", ".join(Format)};
+each plain or .gz. Others are named, and not read.
 
 A record is accounted for by its own event, the one it states. Some events are derived: an order before the first oxygen of
 an encounter, documentation after its end. They are counted beside the records, by people named REPLAY-….
@@ -44,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments and help."""
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    # argparse takes -05:00 for an option, since it is no negative number; here nothing that begins with -0 or -1 is one.
+    parser._negative_number_matcher = re.compile(r"-\d")
     parser.add_argument("path", type=Path, metavar="PATH", help="clinical data: a file or a folder")
     parser.add_argument(
         "--in-memory",
@@ -53,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--offset",
         metavar="±HH:MM",
-        help="offset from UTC under which times without one were written; write it as --offset=-05:00",
+        help="offset from UTC under which times without one were written, such as -05:00",
     )
     parser.add_argument(
         "--facility", default="northfield", choices=sorted(facilities()), help="where it happens (northfield)"
@@ -130,8 +136,9 @@ def run(given: argparse.Namespace, connect: Connect | None = None) -> int:
             summary = replay.run(make)
         except (NoOffset, NothingToRead, FileNotFoundError) as problem:
             return _refused(problem)
-    if not given.in_memory and not given.rebase:
-        summary.notes.append("without --rebase, a stack takes only what happened in the last 30 days")
+        finally:
+            _say_no_more()
+    summary.notes += _notes(given, summary)
     print(json.dumps(summary.as_json(), indent=2) if given.json else summary.as_text())
     return 0 if summary.adds_up else 1
 
@@ -174,6 +181,14 @@ def _running() -> tuple[Sink, Lookup]:
     return running()
 
 
+def _notes(given: argparse.Namespace, summary: Summary) -> Iterator[str]:
+    ahead = summary.outcomes["quarantined", str(UnreadableReason.TIME_IN_FUTURE)]
+    if ahead and given.in_memory:
+        yield f"{ahead:,} records were stored before the time they are charted for; --charted-ahead wait lets them wait for it"
+    if not given.in_memory and not given.rebase:
+        yield "without --rebase, a stack takes only what happened in the last 30 days"
+
+
 def _refused(problem: Exception) -> int:
     print(f"baton replay: {problem}", file=sys.stderr)
     return 2
@@ -181,6 +196,11 @@ def _refused(problem: Exception) -> int:
 
 def _say(doing: str, done: int) -> None:
     print(f"\r  {done:,} {doing} …\033[K", end="\r", file=sys.stderr, flush=True)
+
+
+def _say_no_more() -> None:
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _positive(text: str) -> float:

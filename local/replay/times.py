@@ -46,7 +46,7 @@ class Times:
             if self._offset is None:
                 raise NoOffset(
                     "its times have no offset from UTC, so nobody can tell when they were; "
-                    "declare the one they were written under, e.g. --offset=-05:00"
+                    "declare the one they were written under, e.g. --offset -05:00"
                 )
             moment = moment.replace(tzinfo=self._offset)
         return moment.timestamp()

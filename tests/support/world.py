@@ -41,6 +41,35 @@ STAFF = ("RT-LINDEN:RT", "RN-ASH:RN", "MD-OAK:PROVIDER", "LEAD-ELM:RT_LEAD", "CN
 """One person in each role of the oxygen workflow."""
 
 
+def message(
+    type: str,
+    *,
+    at: float,
+    id: str,
+    encounter: str,
+    facility: str = "northfield",
+    patient: str | None = None,
+    by: str | None = None,
+    **data: Any,
+) -> str:
+    """An event as the queue delivers it. ``by`` is "ID:ROLE"."""
+    source = next((s for prefix, s in SOURCES.items() if type.startswith(prefix)), "baton.platform")
+    detail: dict[str, Any] = {
+        "event_id": id,
+        "type": type,
+        "schema_version": 1,
+        "occurred_at": datetime.fromtimestamp(at, UTC).isoformat(),
+        "facility": facility,
+        "data": data,
+    }
+    if not type.startswith("shift_"):
+        detail["subject"] = {"patient": patient or encounter.replace("E", "P"), "encounter": encounter}
+    if by is not None:
+        person, role = by.split(":")
+        detail["actor"] = {"id": person, "role": role}
+    return json.dumps({"source": source, "detail-type": type, "detail": detail})
+
+
 class ScriptedStep:
     """A system step whose outcomes are given beforehand, and that remembers what it was asked."""
 
@@ -85,6 +114,11 @@ class LaggingExecutions(FollowingExecutions):
         """See Executions.succeed. Raises StepFunctionsDown while it is down."""
         self._reach(signal)
         super().succeed(token, signal)
+
+    def run(self, *, limit: int = 10_000) -> None:
+        """See FollowingExecutions.run; nothing runs while it is down."""
+        if not self.down:
+            super().run(limit=limit)
 
     def definition(self, workflow: str, version: int) -> Definition:
         """A definition that executions run."""
@@ -152,34 +186,14 @@ class World:
 
     # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def raw(
-        self,
-        type: str,
-        *,
-        at: float | None = None,
-        id: str | None = None,
-        facility: str = "northfield",
-        encounter: str = "E-1",
-        patient: str | None = None,
-        by: str | None = None,
-        **data: Any,
-    ) -> str:
-        """An event as the queue delivers it. ``by`` is "ID:ROLE"."""
-        source = next((s for prefix, s in SOURCES.items() if type.startswith(prefix)), "baton.platform")
-        detail: dict[str, Any] = {
-            "event_id": id or f"event-{next(self._ids)}",
-            "type": type,
-            "schema_version": 1,
-            "occurred_at": datetime.fromtimestamp(self.now if at is None else at, UTC).isoformat(),
-            "facility": facility,
-            "data": data,
-        }
-        if not type.startswith("shift_"):
-            detail["subject"] = {"patient": patient or encounter.replace("E", "P"), "encounter": encounter}
-        if by is not None:
-            person, role = by.split(":")
-            detail["actor"] = {"id": person, "role": role}
-        return json.dumps({"source": source, "detail-type": type, "detail": detail})
+    def raw(self, type: str, *, at: float | None = None, id: str | None = None, **event: Any) -> str:
+        """An event as the queue delivers it, of now unless ``at`` says otherwise; see ``message``."""
+        return message(
+            type,
+            at=self.now if at is None else at,
+            id=id or f"event-{next(self._ids)}",
+            **{"encounter": "E-1", **event},
+        )
 
     def send(self, type: str, *, run: bool = True, **event: Any) -> Placed | Kept:
         """Send one event and, unless ``run`` is False, let executions follow."""

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from local.aws.embedded import EmbeddedAws
 from tests.stack.aws import support
 
+HERE = Path(__file__).parent
 WHOLE = ""
 ENTIRELY_UNLIKE = (AssertionError, ClientError, pytest.fail.Exception)
 
@@ -39,11 +40,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def lacked(item: pytest.Item) -> str:
     """The wrapper that this run of a test does without, if any."""
-    return (
-        str(item.callspec.params.get("aws", WHOLE))
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-        else WHOLE
-    )
+    if HERE not in item.path.parents or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return WHOLE
+    return str(item.callspec.params.get("aws", WHOLE))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -115,7 +114,11 @@ def aws(request: pytest.FixtureRequest) -> Iterator[EmbeddedAws]:
         yield request.getfixturevalue("whole")
         return
     lacking = request.getfixturevalue("servers").lacking(request.param)
-    support.Patience.seconds = support.SHORT
     yield lacking
-    support.Patience.seconds = support.LONG
     lacking.stop()
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less long for what is expected not to happen."""
+    monkeypatch.setattr(support.Patience, "seconds", support.SHORT if lacked(request.node) else support.LONG)

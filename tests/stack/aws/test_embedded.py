@@ -121,10 +121,10 @@ def test_every_wrapper_has_a_test_that_fails_without_it() -> None:
     modules = (support.ROOT / "local" / "aws" / "server" / "fidelity").glob("[a-z]*.py")
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     assert wrappers == {module.stem for module in modules}
-    assert wrappers == tested(tests)
+    assert wrappers == named(tests)
 
 
-def tested(tests: str) -> set[str]:
+def named(tests: str) -> set[str]:
     """The wrappers that tests are marked with, or name as what they do without."""
     return {name for pair in re.findall(r'wrapper\("(\w+)"\)|"without (\w+)"', tests) for name in pair if name}
 

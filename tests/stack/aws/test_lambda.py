@@ -185,7 +185,9 @@ def handler(event, context):
             "Dimensions": [["workflow"], ["workflow", "facility"]],
             "Metrics": [{"Name": "HandOffs", "Unit": "Count"}, {"Name": "Lag", "Unit": "Milliseconds"}]}]},
         "workflow": "oxygen", "facility": "north", "case": "C-1", "HandOffs": 1, "Lag": [10, 20.5, 30]}))
-    print("an ordinary line with _aws in it")
+    print('an ordinary line with "_aws" in it')
+    for directive in ("text", {}, {"Namespace": event["namespace"], "Dimensions": [[]]}, {"Dimensions": 1, "Metrics": 2}):
+        print(json.dumps({"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]}, "HandOffs": 99}))
     print(json.dumps({"_aws": {"Timestamp": 1, "CloudWatchMetrics": [
         {"Namespace": event["namespace"], "Dimensions": [["missing"]], "Metrics": [{"Name": "HandOffs"}]}]}, "HandOffs": 99}))
 """

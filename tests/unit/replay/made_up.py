@@ -11,17 +11,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-START = datetime(2150, 3, 2, 8, 0)
+START = datetime(2150, 3, 2, 8, 0)  # noqa: DTZ001 - wall-clock time, as such tables have it
 SPO2, RATE, TOTAL_RATE, FIO2, FLOW, SECOND_FLOW, DEVICE, SECOND_DEVICE = (
     "220277", "220210", "224690", "223835", "223834", "227287", "226732", "468",
 )  # fmt: skip
 CHART_COLUMNS = (
-    "row_id,subject_id,hadm_id,icustay_id,itemid,charttime,storetime,cgid,value,valuenum,valueuom,warning,error,"
-    "resultstatus,stopped"
-).split(",")
+    "row_id", "subject_id", "hadm_id", "icustay_id", "itemid", "charttime", "storetime", "cgid", "value", "valuenum",
+    "valueuom", "warning", "error", "resultstatus", "stopped",
+)  # fmt: skip
 STAY_COLUMNS = (
-    "row_id,subject_id,hadm_id,icustay_id,dbsource,first_careunit,last_careunit,first_wardid,last_wardid,intime,outtime,los"
-).split(",")
+    "row_id", "subject_id", "hadm_id", "icustay_id", "dbsource", "first_careunit", "last_careunit", "first_wardid",
+    "last_wardid", "intime", "outtime", "los",
+)  # fmt: skip
 
 
 def clock(minutes: float) -> str:
@@ -74,7 +75,14 @@ def write_table(path: Path, rows: Iterable[Mapping[str, str]], columns: Iterable
 
 
 def observation(
-    code: str, value: float | None, at: float = 0, *, unit: str = "%", encounter: str = "E-1", id: str = "o-1", **more: Any
+    code: str,
+    value: float | None,
+    at: float = 0,
+    *,
+    unit: str = "%",
+    encounter: str = "E-1",
+    id: str = "o-1",
+    **more: Any,
 ) -> dict[str, Any]:
     """A FHIR R4 Observation; without a value it says that none was taken."""
     measured: dict[str, Any] = (

@@ -39,7 +39,12 @@ TIMES = Times(UTC)
         (FIO2, 40, Kind.SUPPORT, {"fio2": 0.4, "source": 1}),
         ("190", 0.4, Kind.SUPPORT, {"fio2": 0.4, "source": 1}),
         ("190", 0.40000000596046448, Kind.SUPPORT, {"fio2": 0.4, "source": 1}),
-        (FIO2, 4, Kind.SUPPORT, {"fio2": 0.04, "source": 1}),  # impossible either way: left for intake to refuse by name
+        (
+            FIO2,
+            4,
+            Kind.SUPPORT,
+            {"fio2": 0.04, "source": 1},
+        ),  # impossible either way: left for intake to refuse by name
         (FLOW, 0, Kind.SUPPORT, {"flow_l_min": 0, "source": 1}),
         (SECOND_FLOW, 6, Kind.SUPPORT, {"flow_l_min": 6, "source": 2}),
         ("67", 10, Kind.SUPPORT, {"flow_l_min": 10, "source": 3}),
@@ -77,7 +82,9 @@ def test_what_a_charted_value_states(itemid: str, value: Any, kind: Kind, values
         (SPO2, 95, {"subject_id": " "}, NotApplicable.NO_ENCOUNTER),
     ],
 )
-def test_why_a_charted_value_states_nothing(itemid: str, value: Any, more: dict[str, str], reason: NotApplicable) -> None:
+def test_why_a_charted_value_states_nothing(
+    itemid: str, value: Any, more: dict[str, str], reason: NotApplicable
+) -> None:
     assert chart_event(charted(itemid, value) | more, TIMES, None) is reason
 
 
@@ -142,7 +149,16 @@ def test_a_fraction_is_charted_in_two_ways(charted_as: float, means: float) -> N
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("95", 95), (".4", 0.4), (" 3.0 ", 3), ("0.209999993443489", 0.21), ("", None), ("1,5", None), ("inf", None), (True, None)],
+    [
+        ("95", 95),
+        (".4", 0.4),
+        (" 3.0 ", 3),
+        ("0.209999993443489", 0.21),
+        ("", None),
+        ("1,5", None),
+        ("inf", None),
+        (True, None),
+    ],
 )
 def test_numbers_as_charted(text: object, value: float | None) -> None:
     assert number(text) == value

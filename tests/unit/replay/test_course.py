@@ -172,7 +172,9 @@ def test_which_rates_are_assessments_is_a_choice(tmp_path: Path) -> None:
     ],
 )
 def test_the_first_oxygen_is_ordered_before_it(tmp_path: Path, values: dict[str, Any], is_oxygen: bool) -> None:
-    played = Played(tmp_path, [states(Kind.SATURATION, 0, spo2_percent=80), states(Kind.SUPPORT, 10, known=30, **values)])
+    played = Played(
+        tmp_path, [states(Kind.SATURATION, 0, spo2_percent=80), states(Kind.SUPPORT, 10, known=30, **values)]
+    )
     assert played.types == ["spo2_observed", *(["oxygen_ordered"] if is_oxygen else []), "oxygen_changed"]
     for order in (message for message in played if message.type == "oxygen_ordered"):
         assert order.derived
@@ -248,7 +250,10 @@ def test_the_age_at_the_order(tmp_path: Path, contexts: list[Context], age: int,
 
 def test_rebased_a_child_stays_a_child(tmp_path: Path) -> None:
     played = Played(
-        tmp_path, [states(Kind.SUPPORT, 0, flow_l_min=2)], [Context("birth", "P-1", "2143-03-02")], newest_at=1_700_000_000.0
+        tmp_path,
+        [states(Kind.SUPPORT, 0, flow_l_min=2)],
+        [Context("birth", "P-1", "2143-03-02")],
+        newest_at=1_700_000_000.0,
     )
     assert played.data("oxygen_ordered")[0]["age_years"] == 7
 

@@ -3,13 +3,14 @@
 import gzip
 import io
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from local.replay.readers import files, resources
 from local.replay.readers.bundle import entries
-from local.replay.readers.files import Source, records, recognise, sources
+from local.replay.readers.files import Source, recognise, records, sources
 from local.replay.readers.record import BrokenFile, Format, Record
 from local.replay.readers.tables import rows
 from tests.unit.replay.made_up import (
@@ -88,12 +89,17 @@ def test_a_bundle_gives_each_entry_with_its_line(tmp_path: Path) -> None:
     path = write_bundle(tmp_path / "b.json", [encounter(60), observation("2708-6", 95)])
     found = list(records(Source(path, Format.BUNDLE)))
     lines = path.read_text().splitlines()
-    assert [record.content["resource"]["resourceType"] for record in found if record.content] == ["Encounter", "Observation"]
+    assert [record.content["resource"]["resourceType"] for record in found if record.content] == [
+        "Encounter",
+        "Observation",
+    ]
     assert all(lines[record.line - 1].strip() == "{" for record in found)
 
 
 def test_a_large_bundle_is_never_held_whole() -> None:
-    text = json.dumps({"resourceType": "Bundle", "entry": [{"resource": {"n": n, "text": "x" * 1000}} for n in range(5000)]})
+    text = json.dumps(
+        {"resourceType": "Bundle", "entry": [{"resource": {"n": n, "text": "x" * 1000}} for n in range(5000)]}
+    )
     stream = Counted(text)
     first = next(entries(stream))
     assert first.content is not None
@@ -102,18 +108,41 @@ def test_a_large_bundle_is_never_held_whole() -> None:
     assert sum(1 for _ in entries(io.StringIO(text))) == 5000
 
 
+def test_what_was_read_of_a_bundle_is_forgotten() -> None:
+    stream = io.StringIO(json.dumps({"entry": [{"resource": {"n": n, "text": "x" * 1000}} for n in range(5000)]}))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in entries(stream)) == 5000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_a_number_that_is_cut_by_the_end_of_a_chunk_is_read_whole(cut: int) -> None:
+    before = '{"text": "'
+    between = '", "entry": ['
+    padding = "x" * (64 * 1024 - len(before) - len(between) - cut)
+    stream = io.StringIO(before + padding + between + "12345, {}]}")
+    assert list(entries(stream)) == [Record(1, None), Record(1, {})]
+
+
 def test_a_bundle_may_name_its_type_last_and_hold_numbers_across_chunks() -> None:
-    text = json.dumps({"total": 12345, "entry": [{"resource": {"n": n}} for n in range(30_000)], "resourceType": "Bundle"})
-    assert [record.content["resource"]["n"] for record in entries(io.StringIO(text)) if record.content] == list(range(30_000))
+    text = json.dumps(
+        {"total": 12345, "entry": [{"resource": {"n": n}} for n in range(30_000)], "resourceType": "Bundle"}
+    )
+    assert [record.content["resource"]["n"] for record in entries(io.StringIO(text)) if record.content] == list(
+        range(30_000)
+    )
 
 
 @pytest.mark.parametrize("end", ["", "}", '{"resource": {"n": 1}', '{"resource": NaN}]}', "]", "nonsense]}"])
 def test_a_bundle_that_breaks_off_says_so_and_gives_what_came_before(end: str) -> None:
-    found = []
+    found = entries(io.StringIO('{"resourceType": "Bundle", "entry": [{"resource": {"n": 0}},\n' + end))
+    assert next(found).content == {"resource": {"n": 0}}
     with pytest.raises(BrokenFile, match="line 2"):
-        for record in entries(io.StringIO('{"resourceType": "Bundle", "entry": [{"resource": {"n": 0}},\n' + end)):
-            found.append(record)  # noqa: PERF402
-    assert len(found) == 1
+        list(found)
 
 
 def test_an_entry_beyond_the_limit_breaks_the_file_instead_of_memory() -> None:
@@ -142,11 +171,10 @@ def test_a_line_beyond_the_limit_is_one_record_and_the_next_is_read(monkeypatch:
 def test_a_compressed_file_that_breaks_off_says_so_after_what_came_before(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.ndjson.gz", [observation("2708-6", 95, n, id=f"o-{n}") for n in range(2000)])
     path.write_bytes(path.read_bytes()[:-200])
-    found = []
+    found = records(Source(path, Format.RESOURCES))
+    assert next(found).line == 1
     with pytest.raises(BrokenFile, match="EOFError"):
-        for record in records(Source(path, Format.RESOURCES)):
-            found.append(record)  # noqa: PERF402
-    assert found
+        list(found)
 
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -55,10 +55,10 @@ def apply() -> None:
         data: list[Datum] = []
         for line in (text or "").splitlines():
             try:
-                data.extend(metrics(line))
-            except MalformedMetricError as problem:
+                data += list(metrics(line))
+            except (MalformedMetricError, KeyError, TypeError) as problem:
                 # AWS counts these as EMFParsingErrors and goes on.
-                logger.warning("not in the embedded metric format: %s", problem)
+                logger.warning("not in the embedded metric format: %r", problem)
         if data:
             on_the_event_loop(data)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from events.catalog.base import EventData, Text
-from events.envelope import WHOLE, Id
+from events.envelope import WHOLE, Id, Part
 
 Potassium = Annotated[float, Field(ge=0, le=20)]
 """Potassium in serum or plasma, mmol/L (LOINC 2823-3)."""
@@ -20,7 +20,7 @@ Calcium = Annotated[float, Field(ge=0, le=30)]
 """Calcium, total, in serum or plasma, mg/dL (LOINC 17861-6)."""
 
 
-class LabValues(EventData):
+class LabValues(Part):
     """What a laboratory reports of one specimen. Absent values were not measured."""
 
     result_id: Id = Field(description="The result's id in the laboratory system; a correction keeps it.")
@@ -42,14 +42,14 @@ class LabValues(EventData):
     )
 
 
-class CriticalResultReported(LabValues):
+class CriticalResultReported(LabValues, EventData):
     """The laboratory reported a result that it holds to be critical. Sent by the EMR (HL7 v2 ORU) or the platform.
 
     Whether it is critical here is decided by the facility's own limits.
     """
 
 
-class ResultCorrected(LabValues):
+class ResultCorrected(LabValues, EventData):
     """The laboratory reported other values for a result that it had reported before.
 
     Sent by the EMR (HL7 v2 ORU, OBX-11 = C) or the platform. Those who were told must be told again (42 CFR 493.1291(k)).

@@ -88,6 +88,8 @@ def _value(part: dict[str, Any]) -> str:
         return "as in the catalog"
     if "$ref" in part:
         return "object"
+    if "enum" in part:
+        return " or ".join(f"`{each}`" for each in part["enum"])
     if part.get("format") == "date-time":
         return "RFC 3339 time"
     if part["type"] == "array":

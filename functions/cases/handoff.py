@@ -59,7 +59,7 @@ def decided(
     for taken, later in progress.taken:
         # A repetition of what is deferred here is refused by its own mark, which takes one write already.
         if taken.id != occurrence.id:
-            change = change.also(answered(services.keys.mark(row.facility, taken.id, row.workflow), later))
+            change = change.also(answered(services.keys.mark(row.facility, taken.id, row.workflow), later, now))
     commit(services, change, now, mark)
     return HandOff(progress, change.after, change.visits)
 

@@ -38,6 +38,7 @@ def marked(item: dict[str, Any], early: Key | None) -> tuple[Write, ...]:
     )
 
 
-def answered(mark: Key, decision: Decision) -> Write:
-    """A deferred event has found its answer."""
-    return Update(mark, set={"outcome": str(decision.outcome), "reason": str(decision.reason)})
+def answered(mark: Key, decision: Decision, now: float) -> Write:
+    """A deferred event has found its answer; its mark is kept from now on as long as any other."""
+    kept = {"at": now, "expires_at": int(now + MARK_KEPT_SECONDS)}
+    return Update(mark, set={"outcome": str(decision.outcome), "reason": str(decision.reason), **kept})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 from statemachines.compare.cells import (
     OTHER_CODE,
@@ -76,14 +77,19 @@ def _whole(holds: bool | None) -> str:
     return ANYTHING if holds else NOTHING
 
 
-_Pair = tuple[bool | None, bool | None]
-_Tree = tuple[object, ...]
+_Leaf = tuple[bool | None, bool | None]
+"""Whether the one and the other guard hold in a cell; None: no case can be there."""
+
+_Tree = tuple["_Tree | _Leaf", ...]
+"""One branch for each cell of a dimension; of the last dimension, one leaf."""
+
+_NOWHERE: _Leaf = (None, None)
 
 
 class _Table:
     """The two guards as a table whose last column is one dimension; rows with equal contents are one."""
 
-    def __init__(self, cells: Grid, truth: Sequence[_Pair], last: int, sense: Sense) -> None:
+    def __init__(self, cells: Grid, truth: Sequence[_Leaf], last: int, sense: Sense) -> None:
         self.order = [*(place for place in range(len(cells.dimensions)) if place != last), last]
         self.grid = cells
         self.truth = truth
@@ -96,37 +102,45 @@ class _Table:
             step *= sizes[place]
 
     def rows(self) -> list[RangeChange]:
-        return self._rows(0, 0, ())
+        return self._rows(0, self._tree(0, 0), ())
 
-    def _rows(self, depth: int, offset: int, where: tuple[str, ...]) -> list[RangeChange]:
+    def _rows(self, depth: int, tree: _Tree, where: tuple[str, ...]) -> list[RangeChange]:
         place = self.order[depth]
         dimension, cells = self.grid.dimensions[place], self.grid.cells[place]
         if depth == len(self.order) - 1:
-            pairs = [self.truth[offset + index * self.strides[place]] for index in range(len(cells))]
-            if all(one == other for one, other in pairs):
-                return []
-            possible = [one is not None for one, _ in pairs]
-            quantity = self.sense.facts[dimension.fact]
-            before = phrase(dimension, cells, [bool(one) for one, _ in pairs], possible, quantity)
-            after = phrase(dimension, cells, [bool(other) for _, other in pairs], possible, quantity)
-            name = f"{quantity.title} "
-            of = quantity.title if before.startswith(name) or after.startswith(name) else ""
-            return [RangeChange(listed(where), of, before.removeprefix(name), after.removeprefix(name))]
-        groups: dict[_Tree, list[int]] = {}
-        possible = [True] * len(cells)
-        for index in range(len(cells)):
-            below = self._tree(depth + 1, offset + index * self.strides[place])
-            if below == (None,):
-                possible[index] = False
+            return self._last(dimension, cells, cast("tuple[_Leaf, ...]", tree), where)
+        possible = [not _nowhere(branch) for branch in tree]
+        groups: list[tuple[_Tree, list[int]]] = []
+        for index, branch in enumerate(cast("tuple[_Tree, ...]", tree)):
+            if not possible[index]:
                 continue
-            groups.setdefault(below, []).append(index)
+            for number, (alike, indices) in enumerate(groups):
+                joined = _joined(alike, branch)
+                if joined is not None:
+                    groups[number] = (cast("_Tree", joined), [*indices, index])
+                    break
+            else:
+                groups.append((branch, [index]))
         rows: list[RangeChange] = []
-        for indices in groups.values():
+        for branch, indices in groups:
             chosen = [index in indices for index in range(len(cells))]
             text = phrase(dimension, cells, chosen, possible, self.sense.facts[dimension.fact])
             condition = () if text == ANYTHING or self._implied(dimension, text) else (text,)
-            rows += self._rows(depth + 1, offset + indices[0] * self.strides[place], (*where, *condition))
+            rows += self._rows(depth + 1, branch, (*where, *condition))
         return rows
+
+    def _last(
+        self, dimension: Dimension, cells: Sequence[Cell], leaves: Sequence[_Leaf], where: tuple[str, ...]
+    ) -> list[RangeChange]:
+        if all(one == other for one, other in leaves):
+            return []
+        possible = [leaf != _NOWHERE for leaf in leaves]
+        quantity = self.sense.facts[dimension.fact]
+        before = phrase(dimension, cells, [bool(one) for one, _ in leaves], possible, quantity)
+        after = phrase(dimension, cells, [bool(other) for _, other in leaves], possible, quantity)
+        name = f"{quantity.title} "
+        of = quantity.title if before.startswith(name) or after.startswith(name) else ""
+        return [RangeChange(_conditions(where), of, before.removeprefix(name), after.removeprefix(name))]
 
     def _implied(self, dimension: Dimension, text: str) -> bool:
         """That a fact is known need not be said where its rise, fall or age is told."""
@@ -135,13 +149,40 @@ class _Table:
         return told.fact == dimension.fact and told.aspect is not Aspect.VALUE and text == known
 
     def _tree(self, depth: int, offset: int) -> _Tree:
-        """What lies below a place of the table, such that equal trees mean equal rows; (None,) where no case can be."""
         place = self.order[depth]
-        below: list[object] = []
-        for index in range(len(self.grid.cells[place])):
-            start = offset + index * self.strides[place]
-            below.append(self.truth[start] if depth == len(self.order) - 1 else self._tree(depth + 1, start))
-        return (None,) if all(each in ((None, None), (None,)) for each in below) else tuple(below)
+        starts = [offset + index * self.strides[place] for index in range(len(self.grid.cells[place]))]
+        if depth == len(self.order) - 1:
+            return tuple(self.truth[start] for start in starts)
+        return tuple(self._tree(depth + 1, start) for start in starts)
+
+
+def _conditions(where: Sequence[str]) -> str:
+    if len(where) < 2:
+        return listed(where)
+    return listed(f"({text})" if " or " in text and not text.startswith("not (") else text for text in where)
+
+
+def _nowhere(tree: _Tree | _Leaf) -> bool:
+    return tree == _NOWHERE or (not _is_leaf(tree) and all(_nowhere(branch) for branch in cast("_Tree", tree)))
+
+
+def _is_leaf(tree: _Tree | _Leaf) -> bool:
+    return not isinstance(tree[0], tuple)
+
+
+def _joined(one: _Tree | _Leaf, other: _Tree | _Leaf) -> _Tree | _Leaf | None:
+    """Both as one, where no case can be in the one what is so in the other; None when they say different things."""
+    if one in (_NOWHERE, other) or other == _NOWHERE:
+        return other if one == _NOWHERE else one
+    if _is_leaf(one):
+        return None
+    branches = []
+    for left, right in zip(cast("_Tree", one), cast("_Tree", other), strict=True):
+        branch = _joined(left, right)
+        if branch is None:
+            return None
+        branches.append(branch)
+    return tuple(branches)
 
 
 def phrase(

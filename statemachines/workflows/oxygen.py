@@ -70,7 +70,10 @@ spo2 = fact(
     loinc="59408-5",
     stale_after_minutes=240,
 )
-flow = fact("flow", "oxygen flow", ValueType.NUMBER, of(OxygenChanged, lambda e: e.flow_l_min), unit="L/min", loinc="3151-8")
+flow = fact(
+    "flow", "oxygen flow", ValueType.NUMBER, of(OxygenChanged, lambda e: e.flow_l_min), unit="L/min", loinc="3151-8"
+)
+fio2 = fact("fio2", "FiO2", ValueType.NUMBER, of(OxygenChanged, lambda e: e.fio2), unit="1", loinc="3150-0")
 news2 = fact(
     "news2",
     "NEWS2",
@@ -99,8 +102,12 @@ _low = (of(OxygenOrdered, lambda e: e.target_spo2_low), of(CarePlanUpdated, lamb
 _high = (of(OxygenOrdered, lambda e: e.target_spo2_high), of(CarePlanUpdated, lambda e: e.target_spo2_high))
 target_low = parameter("target_low", "target low", 94, BTS, unit="%", minimum=70, maximum=100, patient=_low)
 target_high = parameter("target_high", "target high", 98, BTS, unit="%", minimum=70, maximum=100, patient=_high)
-hypercapnic_low = parameter("hypercapnic_low", "hypercapnic target low", 88, BTS, unit="%", minimum=70, maximum=100, patient=_low)
-hypercapnic_high = parameter("hypercapnic_high", "hypercapnic target high", 92, BTS, unit="%", minimum=70, maximum=100, patient=_high)
+hypercapnic_low = parameter(
+    "hypercapnic_low", "hypercapnic target low", 88, BTS, unit="%", minimum=70, maximum=100, patient=_low
+)
+hypercapnic_high = parameter(
+    "hypercapnic_high", "hypercapnic target high", 92, BTS, unit="%", minimum=70, maximum=100, patient=_high
+)
 fall = parameter("fall", "fall that calls for assessment", 3, BTS, unit="%", minimum=1, maximum=20)
 adult_from = parameter("adult_from", "adult from", 18, UW, unit="a", minimum=12, maximum=21)
 
@@ -134,7 +141,9 @@ documentation = parameter(
 # ── Guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 below = ((hypercapnic == True) & (spo2 < hypercapnic_low)) | (~(hypercapnic == True) & (spo2 < target_low))  # noqa: E712
 above = ((hypercapnic == True) & (spo2 > hypercapnic_high)) | (~(hypercapnic == True) & (spo2 > target_high))  # noqa: E712
-on_room_air = flow == 0
+ROOM_AIR = 0.21
+on_room_air = (flow == 0) | (fio2 <= ROOM_AIR)
+on_oxygen = (flow > 0) | (fio2 > ROOM_AIR)
 in_target = spo2.known & ~below & (~above | on_room_air)
 over_oxygenated = (hypercapnic == True) & (spo2 > hypercapnic_high) & ~on_room_air  # noqa: E712
 unsafe = below | spo2.fell(fall) | over_oxygenated
@@ -159,7 +168,11 @@ _early_documentation: Reasons = {
     NoteCosigned: _waits_for_documentation,
     FlowsheetCommentRecorded: _waits_for_documentation,
 }
-_news: Reasons = {News2Scored: "score noted", CarePlanUpdated: "care plan noted", PatientMerged: "patient identity noted"}
+_news: Reasons = {
+    News2Scored: "score noted",
+    CarePlanUpdated: "care plan noted",
+    PatientMerged: "patient identity noted",
+}
 _vitals: Reasons = {Spo2Observed: "saturation noted", OxygenChanged: "setting noted", **_news}
 _once: Reasons = {OxygenOrdered: "oxygen is ordered already; change the order in the EMR"}
 _care_is_over: Reasons = {
@@ -228,7 +241,7 @@ ESCALATED_TO_PROVIDER = waiting(
 ASSESSED = waiting(
     "assessed", "Assessed", owner=RT, within=minutes(titrate_within), do="Set oxygen to bring saturation into target",
     escalates_to=RT_LEAD, emr=emr("in-progress", "assessed"),
-    records=_news | {AssessmentCompleted: "assessed again", Spo2Observed: "saturation noted; oxygen is not set yet"},
+    records=_news | {AssessmentCompleted: "assessed again", Spo2Observed: "out of target; oxygen is not set yet"},
     defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_once,
 )  # fmt: skip
 TITRATING = waiting(
@@ -346,6 +359,7 @@ TRANSITIONS = (
     # titrate
     T("T-20", ASSESSED, on=OxygenChanged, when=~in_target, to=TITRATING, by=(RT, RN), because="not known to be in target range"),
     T("T-21", ASSESSED, on=OxygenChanged, when=in_target, to=STABLE, by=(RT, RN), because="within target range"),
+    T("T-22", ASSESSED, on=Spo2Observed, when=in_target, to=STABLE, because="in target as it is; nothing to change"),
     T("T-24", ASSESSED, on=DEADLINE, to=ESCALATED, because="not titrated in time"),
     T("T-25", TITRATING, on=OxygenChanged, when=in_target, to=STABLE, because="in target range",
       override_by=(RT_LEAD, PROVIDER)),
@@ -355,13 +369,14 @@ TRANSITIONS = (
     T("T-30", STABLE, on=OxygenChanged, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-31", STABLE, on=Spo2Observed, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-32", STABLE, on=DEADLINE, to=ASSESSMENT_DUE, because="reassessment due"),
+    T("T-33", STABLE, on=OxygenChanged, when=on_room_air & ~unsafe, to=TRIAL_OFF, because="oxygen turned off"),
     # wean
     T("T-40", STABLE, on=WeaningStarted, to=WEANING, by=(RT, RN), because="weaning started"),
     T("T-41", WEANING, on=OxygenChanged, when=~below & on_room_air, to=TRIAL_OFF, by=(RT, RN), because="oxygen turned off"),
     T("T-42", WEANING, on=OxygenChanged, when=below, to=TITRATING, because="below target while weaning"),
     T("T-43", WEANING, on=Spo2Observed, when=below, to=TITRATING, because="below target while weaning"),
     T("T-44", WEANING, on=DEADLINE, to=ESCALATED, because="not weaned in time"),
-    T("T-45", TRIAL_OFF, on=OxygenChanged, when=below | (flow > 0), to=TITRATING, because="oxygen needed again"),
+    T("T-45", TRIAL_OFF, on=OxygenChanged, when=below | on_oxygen, to=TITRATING, because="oxygen needed again"),
     T("T-46", TRIAL_OFF, on=Spo2Observed, when=below, to=TITRATING, because="below target without oxygen"),
     T("T-47", TRIAL_OFF, on=DEADLINE, to=ESCALATED, because="trial not ended in time"),
     T("T-48", ON_OXYGEN, on=OxygenDiscontinued, to=TITRATED_UNDOCUMENTED, by=(RN, RT, PROVIDER), because="oxygen ended"),
@@ -406,7 +421,7 @@ OXYGEN = workflow(
     purpose="Every patient on oxygen is assessed in time, kept in target, and documented once, with an owner at every step.",
     correlation=Correlation.ENCOUNTER,
     roles=(PROVIDER, RT, RN, RT_LEAD, CHARGE_NURSE),
-    facts=(spo2, flow, news2, distress, age, hypercapnic),
+    facts=(spo2, flow, fio2, news2, distress, age, hypercapnic),
     parameters=(
         target_low, target_high, hypercapnic_low, hypercapnic_high, fall, adult_from, start_within, assess_distress,
         assess_adult, assess_child, assess_news2_5, assess_news2_7, escalation, titrate_within, recheck_within, wean_within,

@@ -12,7 +12,8 @@ from moto import mock_aws
 from functions.cases.adapters.dynamodb import DynamoTable
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.table import Table
-from tests.support.aws import ENVIRONMENT, TABLE, create_table
+from tests.support.aws import ENVIRONMENT, TABLE, create_table, forget_everything
+from tests.support.deployment import Deployment, deployed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -51,3 +52,11 @@ def table(request: pytest.FixtureRequest) -> Table:
         return MemoryTable()
     found: DynamoTable = request.getfixturevalue("dynamo")
     return found
+
+
+@pytest.fixture
+def baton(aws: None) -> Iterator[Deployment]:  # noqa: ARG001 - it must be there first
+    """All functions, wired and deployed on an AWS that is empty otherwise."""
+    forget_everything()
+    with deployed() as deployment:
+        yield deployment

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto.moto_api._internal.models import moto_api_backend
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -55,6 +56,11 @@ def create_table(client: DynamoDBClient, name: str = TABLE) -> None:
 
 def _keys(hash_key: str, range_key: str) -> list[Any]:
     return [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]
+
+
+def forget_everything() -> None:
+    """Empty the simulated AWS; clients that were made for it stay good."""
+    moto_api_backend.reset()
 
 
 @dataclass

@@ -13,7 +13,6 @@ from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from functions.cases import wiring
@@ -149,9 +148,9 @@ class Deployment:
 
 
 def _forget(module: ModuleType = wiring) -> None:
-    """As in a new container."""
-    for kept in vars(module).values():
-        if hasattr(kept, "cache_clear"):
+    """As in a new container, but for the clients: making them takes longer than all that a test does with them."""
+    for name, kept in vars(module).items():
+        if name != "client" and hasattr(kept, "cache_clear"):
             kept.cache_clear()
 
 
@@ -161,7 +160,6 @@ def deployed() -> Iterator[Deployment]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield Deployment(monkeypatch)
     _forget()
-    boto3.DEFAULT_SESSION = None
 
 
 def failed(answer: Mapping[str, Any]) -> list[str]:

@@ -157,6 +157,7 @@ def _grants() -> Iterator[Grant]:
     yield from _rows(
         Actor.RECONCILE, On.EXECUTIONS, "states:DescribeExecution", "executions that fell behind"
     )
+    yield from _rows(Actor.RECONCILE, On.WRITEBACK, "sqs:SendMessage", "cases that the EMR does not show as they are")
     yield from _rows(Actor.RECONCILE, On.KEY, "kms:GenerateDataKey", "what it sends is encrypted", User.SERVICE)
 
     for function in (On.FOLLOW, On.WORK):

@@ -16,4 +16,7 @@ def batch(kind: EventType, logger: Logger) -> BatchProcessor:
 
 def fifo_batch(logger: Logger) -> SqsFifoPartialProcessor:
     """A processor for a FIFO queue: a failed message holds back its own group only."""
-    return SqsFifoPartialProcessor(skip_group_on_error=True, logger=cast(logging.Logger, logger))
+    processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=cast(logging.Logger, logger))
+    # Its constructor does not take this: a batch of which every message failed is answered like any other.
+    processor.raise_on_entire_batch_failure = False
+    return processor

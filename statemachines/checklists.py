@@ -33,12 +33,10 @@ def check_off(
         if item.name in case.done:
             if concerned:
                 again.append(item.title)
-        elif (concerned and _may(item, case, event)) or (
-            item.satisfied is not None and item.satisfied(facts, limits, event.at)
-        ):
+        elif concerned and not _may(item, case, event):
+            forbidden.append(item.title)  # nor do the facts of the very event satisfy it: they would be a way around ``by``
+        elif concerned or (item.satisfied is not None and item.satisfied(facts, limits, event.at)):
             done.append(item.name)
-        elif concerned:
-            forbidden.append(item.title)
     if not (done or forbidden or again):
         return None
     return CheckedOff(frozenset(done), tuple(forbidden), tuple(again))

@@ -146,7 +146,7 @@ def _checked(
     if complete(machine, case.state, done):
         for arrow in machine.arrows.get((case.state, CHECKLIST_COMPLETED), ()):
             if arrow.test is None or arrow.test(merged, limits, event.at):
-                move = _move(machine, arrow, case, event, now, merged, limits, Reason.TRANSITION)
+                move = _move(machine, arrow, replace(case, done=done), event, now, merged, limits, Reason.TRANSITION)
                 return Decision(
                     Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters, checked.done
                 )

@@ -45,7 +45,7 @@ def route(
     """
     people = [p for p in roster if p.until > now]
     reasons: list[str] = []
-    chain = [role, *policy.performed_by.get(role, ()), *_fallbacks(role, definition, policy), policy.always_staffed]
+    chain = [role, *policy.performed_by.get(role, ()), *fallbacks(role, definition, policy), policy.always_staffed]
     for candidate in dict.fromkeys(chain):
         holders = [p.staff for p in people if candidate in p.roles and p.staff not in excluded]
         if not holders:
@@ -60,7 +60,8 @@ def route(
     return Assignment(policy.always_staffed, None, tuple(reasons))
 
 
-def _fallbacks(role: RoleCode, definition: Definition, policy: Policy) -> tuple[RoleCode, ...]:
+def fallbacks(role: RoleCode, definition: Definition, policy: Policy) -> tuple[RoleCode, ...]:
+    """Who stands in for a role at the facility, in order: the facility's chain if it has one, else the workflow's."""
     if role in policy.fallbacks:
         return policy.fallbacks[role]
     return next((r.fallback for r in definition.roles if r.code == role), ())

@@ -14,10 +14,11 @@ from functions.cases.rows import CLAIMED, OFFERED, CaseRow, OpenTask
 from functions.cases.settle import hand_off, settle
 from functions.cases.store import load_case, machine_of, persist, roster
 from functions.cases.table import Item, Key, Write
-from functions.cases.tasks import handed_to, on_shift
+from functions.cases.tasks import handed_to, item_owner, on_shift
 from statemachines.case import Occurrence
 from statemachines.decide import Decision, Outcome
 from statemachines.machine import Machine
+from statemachines.routing import fallbacks
 
 
 class Person(NamedTuple):
@@ -53,7 +54,12 @@ def claim(services: Services, command: Command) -> CaseRow:
         if task.status == CLAIMED and task.person != command.by.id:
             raise Refused("claimed_by_other", f"the task is claimed by {task.person}; ask for it to be reassigned")
         _may_own(services, row, task, command.by.role)
-        return task._replace(person=command.by.id, status=CLAIMED), Kind.CLAIMED, "claimed", "claimed"
+        return (
+            task._replace(person=command.by.id, status=CLAIMED, since=services.now()),
+            Kind.CLAIMED,
+            "claimed",
+            "claimed",
+        )
 
     return _hand_on(services, command, decided)
 
@@ -65,9 +71,15 @@ def reassign(services: Services, command: Command, *, to: Person, reason: str) -
 
     def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
         _on_duty(services, row, command.by)
+        _may_hand_on(services, row, task, command.by)
         _on_duty(services, row, to)
         _may_own(services, row, task, to.role)
-        return task._replace(role=to.role, person=to.id, status=OFFERED), Kind.REASSIGNED, "reassigned", reason
+        return (
+            task._replace(role=to.role, person=to.id, status=OFFERED, since=services.now()),
+            Kind.REASSIGNED,
+            "reassigned",
+            reason,
+        )
 
     return _hand_on(services, command, decided)
 
@@ -82,7 +94,12 @@ def decline(services: Services, command: Command, *, reason: str) -> CaseRow:
             raise Refused("not_yours", "the task is not offered to you")
         machine = machine_of(services, row)
         to = assign(services, machine, row, _owner(machine, row, task), services.now(), excluded=(command.by.id,))
-        return task._replace(role=to.role, person=to.person, status=OFFERED), Kind.DECLINED, "declined", reason
+        return (
+            task._replace(role=to.role, person=to.person, status=OFFERED, since=services.now()),
+            Kind.DECLINED,
+            "declined",
+            reason,
+        )
 
     return _hand_on(services, command, decided)
 
@@ -137,6 +154,7 @@ def _hand_on(
                 actor_role=command.by.role,
                 role=task.role,
                 person=task.person,
+                items=(item_owner(task.item, task.role, task.person),) if task.item is not None else (),
                 waited_seconds=round(now - before.since, 3),
             ),
         )
@@ -211,3 +229,21 @@ def _may_own(services: Services, row: CaseRow, task: OpenTask, role: str) -> Non
     allowed = machine.performing((_owner(machine, row, task),)) | {task.role}
     if role not in allowed:
         raise Refused("wrong_role", f"{row.state} belongs to {', '.join(sorted(allowed))}, not to {role}")
+
+
+def _may_hand_on(services: Services, row: CaseRow, task: OpenTask, by: Person) -> None:
+    """Whoever has the task may hand it on, and those who may have it, stand in for it, or are escalated to."""
+    if task.person == by.id:
+        return
+    machine = machine_of(services, row)
+    owner, state = _owner(machine, row, task), machine.states[row.state]
+    allowed = {
+        *machine.performing((owner,)),
+        *fallbacks(owner, machine.definition, machine.policy),
+        task.role,
+        machine.policy.always_staffed,
+    }
+    if state.escalates_to is not None:
+        allowed.add(state.escalates_to)
+    if by.role not in allowed:
+        raise Refused("wrong_role", f"a task of {owner} is handed on by {', '.join(sorted(allowed))}, not by {by.role}")

@@ -11,7 +11,7 @@ from functions.cases.change import Change, noted
 from functions.cases.journal import Entry
 from functions.cases.rows import CaseRow, Visit, case_attributes, moved_on
 from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Update, Write
-from functions.cases.tasks import closed, opened
+from functions.cases.tasks import closed, item_owner, opened
 from statemachines.decide import Move
 from statemachines.definition import DEADLINE_MISSED, State, StateKind
 from statemachines.routing import Assignment
@@ -76,12 +76,12 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
                 role=step.role if step else None,
                 person=step.person if step else None,
                 routing=step.reasons if step else (),
-                items=tuple(f"{item}: {to.role} {to.person or ''}".rstrip() for item, to in assignments.items)
+                items=tuple(item_owner(item, to.role, to.person) for item, to in assignments.items)
                 if step and assignments
                 else (),
                 task_closed=closing.number if position == 0 and closing else None,
                 task_opened=number if step else None,
-                waited_seconds=round(now - closing.since, 3) if position == 0 and closing else None,
+                waited_seconds=round(now - closing.opened_at, 3) if position == 0 and closing else None,
                 missed_deadline=missed,
                 escalation=missed and move.source != move.target,
             ),

@@ -5,23 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from events.catalog import type_name
-from events.catalog.patient import PatientMerged
 from events.parse import Event, parse_event
 from functions.cases.handoff import HandOff
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore, mark_item, marked
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
-from functions.cases.rows import CaseRow, moved_on
+from functions.cases.rows import CaseRow
 from functions.cases.settle import hand_off, settle
 from functions.cases.store import find_place, load_case, persist
 from functions.cases.table import Key, Write, read_all
-from functions.cases.unopened import answer_without_case, open_case
+from functions.cases.unopened import answer_without_case, not_for, open_case
 from statemachines.case import Occurrence
 from statemachines.decide import Decision
 from statemachines.definition import Correlation, Unplaced
-
-_MERGED = type_name(PatientMerged)
 
 
 def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
@@ -38,15 +34,16 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
     if not workflows:
         raise Unplaceable("no_workflow", "detail-type", "no published workflow handles this event type")
     placed: list[Placed] = []
-    homeless: list[Unplaceable] = []
+    homeless: list[tuple[str, Unplaceable]] = []
     for workflow in workflows:
         try:
             placed.append(place_in(services, workflow, event, raw))
         except Unplaceable as nowhere:
-            homeless.append(nowhere)
+            homeless.append((workflow, nowhere))
     if not placed:
-        raise homeless[0]
-    return placed
+        raise homeless[0][1]
+    # One workflow took it; what the others say of it is kept as their answer.
+    return placed + [not_for(services, workflow, event, nowhere.reason) for workflow, nowhere in homeless]
 
 
 def place_in(services: Services, workflow: str, event: Event, raw: str, *, held: bool = False) -> Placed:
@@ -59,7 +56,7 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
     def attempt(number: int) -> Placed:
         place = find_place(services, correlation)
         if place is not None and place.open:
-            return _into_case(services, place.case, event, occurrence, mark, early, number)
+            return _into_case(services, place.case, occurrence, mark, early, number)
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
         if opened is not None:
             drain_early(services, opened.row)
@@ -70,8 +67,7 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
                 raise Unplaceable(
                     "no_case", "detail.subject", "no case is open for it; check the encounter, then redrive"
                 )
-            return _into_case(
-                services, place.case, event, occurrence, mark, early, number
+            return _into_case(services, place.case, occurrence, mark, early, number
             )  # refused there: it has ended
         return answer
 
@@ -99,7 +95,6 @@ def correlation_of(services: Services, workflow: str, event: Event) -> str:
 def _into_case(
     services: Services,
     case: str,
-    event: Event,
     occurrence: Occurrence,
     mark: Key,
     early: Key | None,
@@ -108,8 +103,6 @@ def _into_case(
     row = load_case(services, case)
     if row is None:
         raise LookupError(f"case {case} is correlated but has no row")
-    if event.type == _MERGED:
-        row = moved_on(row, patient=event.values.get("surviving_patient"))
 
     def note(decision: Decision, _: CaseRow) -> tuple[Write, ...]:
         return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), case), early)

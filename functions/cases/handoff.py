@@ -6,6 +6,7 @@ Every use case that changes a case ends here, so ownership changes in one place 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from functions.cases.change import Change, noted
@@ -107,6 +108,7 @@ def described(
 
     What merely was recorded or ignored leaves no entry; a refusal does when a person is concerned.
     """
+    change = _identified(machine, change, occurrence, progress.decision, now)
     if progress.moves:
         target = machine.states[progress.moves[-1].target]
         assignments = None
@@ -120,8 +122,22 @@ def described(
         change = noted(change, entry(occurrence, progress.decision, now))
     for taken, later in progress.taken:
         if later.move is None:
-            change = noted(change, entry(taken, later, now))
+            change = noted(change, entry(taken, later, now, Kind.ITEM_DONE if later.done else None))
     return change
+
+
+def _identified(machine: Machine, change: Change, occurrence: Occurrence, decision: Decision, now: float) -> Change:
+    """A patient's record was merged into another: the case is about that one from now on, and the journal says so."""
+    survivor = occurrence.values.get("surviving_patient")
+    if (
+        occurrence.type != machine.definition.lifecycle.merge
+        or not isinstance(survivor, str)
+        or decision.outcome is Outcome.REFUSED
+        or occurrence.at <= change.after.merged_at
+    ):
+        return change
+    merged = replace(change, after=moved_on(change.after, patient=survivor, merged_at=occurrence.at))
+    return noted(merged, entry(occurrence, decision, now, Kind.RECORDED))
 
 
 def _assignments(

@@ -96,6 +96,14 @@ def ledger(case: str, resource: str, source: str) -> Key:
     return Key(case_pk(case), f"EMR#{resource}#{source}")
 
 
+MIRROR = "MIRROR#"
+
+
+def mirror(case: str, emr: str) -> Key:
+    """How far an EMR shows a case: the newest journal entry that its Task was made from."""
+    return Key(case_pk(case), MIRROR + emr)
+
+
 def worklist(facility: str, role: str) -> str:
     """The worklist of a role at a facility."""
     return f"{facility}#{role}"

@@ -8,6 +8,7 @@ from functions.cases.table import NEW, Condition, Delete, Key, Put, Test, Update
 from statemachines.decide import Decision, Outcome
 
 MARK_KEPT_SECONDS = 30 * 24 * 3600.0
+_SLACK_SECONDS = 3600  # a sender's clock may run ahead; the mark outlives the moment at which its event is too old
 """Marks are kept this long; an event older than that can no longer be told from a repetition and is quarantined."""
 
 
@@ -23,7 +24,7 @@ def mark_item(mark: Key, outcome: str, reason: str, now: float, case: str | None
         "outcome": outcome,
         "reason": reason,
         "at": now,
-        "expires_at": int(now + MARK_KEPT_SECONDS),
+        "expires_at": int(now + MARK_KEPT_SECONDS) + _SLACK_SECONDS,
     }
     return item if case is None else item | {"case": case}
 
@@ -40,5 +41,5 @@ def marked(item: dict[str, Any], early: Key | None) -> tuple[Write, ...]:
 
 def answered(mark: Key, decision: Decision, now: float) -> Write:
     """A deferred event has found its answer; its mark is kept from now on as long as any other."""
-    kept = {"at": now, "expires_at": int(now + MARK_KEPT_SECONDS)}
+    kept = {"at": now, "expires_at": int(now + MARK_KEPT_SECONDS) + _SLACK_SECONDS}
     return Update(mark, set={"outcome": str(decision.outcome), "reason": str(decision.reason), **kept})

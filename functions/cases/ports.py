@@ -33,6 +33,13 @@ class Executions(Protocol):
         """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None when it was never started."""
 
 
+class Mirrors(Protocol):
+    """Those who make the EMR show what a case says."""
+
+    def ask(self, case: str, entry: str) -> None:
+        """Ask for a case to be mirrored as it is now; ``entry`` names the reason, so that the same is asked once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What is needed to read cases. ``now`` is the only clock."""

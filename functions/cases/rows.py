@@ -28,13 +28,17 @@ class Park(NamedTuple):
 
 
 class OpenTask(NamedTuple):
-    """An open step of a case: who is accountable, and whether a person has claimed it. ``item`` names a checklist's item."""
+    """An open step of a case: who is accountable, and whether a person has claimed it. ``item`` names a checklist's item.
+
+    ``since`` is when the present owner got it, ``opened_at`` when the step began; both in epoch seconds.
+    """
 
     number: int
     role: str
     person: str | None
     status: str
     since: float
+    opened_at: float
     item: str | None = None
 
     @property
@@ -79,6 +83,7 @@ class CaseRow:
     items: tuple[OpenTask, ...] = ()
     park: Park | None = None
     parent: Parent | None = None
+    merged_at: float = 0.0
     ended_at: float | None = None
 
     @property
@@ -101,7 +106,13 @@ class CaseRow:
 
 def _task(task: Mapping[str, Any]) -> OpenTask:
     return OpenTask(
-        task["number"], task["role"], task.get("person"), task["status"], float(task["since"]), task.get("item")
+        task["number"],
+        task["role"],
+        task.get("person"),
+        task["status"],
+        float(task["since"]),
+        float(task["opened_at"]),
+        task.get("item"),
     )
 
 
@@ -143,6 +154,7 @@ def case_from(row: Item) -> CaseRow:
         journal_hash=row["journal_hash"],
         task=_task(task) if task else None,
         items=tuple(_task(item) for item in row.get("items", ())),
+        merged_at=float(row.get("merged_at", 0.0)),
         parent=Parent(**row["parent"]) if row.get("parent") else None,
         park=Park(**park) if park else None,
         ended_at=row.get("ended_at"),
@@ -175,6 +187,7 @@ def case_attributes(row: CaseRow) -> dict[str, Any]:
         "generation": row.generation,
         "resumed_at": row.resumed_at,
         "journal_hash": row.journal_hash,
+        "merged_at": row.merged_at or None,
         "done": sorted(case.done) or None,
         "task": _task_item(row.task) if row.task else None,
         "items": [_task_item(item) for item in row.items] or None,

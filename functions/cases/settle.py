@@ -80,7 +80,7 @@ def tell_relatives(services: Services, row: CaseRow) -> None:
 
 def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     """Open the sub-case of the present visit, once. The parent's own deadline stands if it cannot be opened now."""
-    request = f"sub-case:{row.id}:{row.visit}"
+    request = f"sub-case#{row.id}#{row.visit}"
     mark = services.keys.mark(row.facility, request, wanted.workflow)
     by_encounter = services.library.correlation(wanted.workflow) is Correlation.ENCOUNTER
     subject = row.encounter if by_encounter else row.patient
@@ -125,8 +125,8 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
 
 
 def _report(services: Services, child: CaseRow, parent: Parent) -> None:
-    """Tell the parent how its sub-case ended, once; a parent that has gone on by then only notes it."""
-    report = f"sub-case-ended:{child.id}"
+    """Tell the parent how its sub-case ended, once; a parent that has gone on by then is not disturbed."""
+    report = f"sub-case-ended#{child.id}"
 
     def attempt(_: int) -> HandOff | None:
         row = load_case(services, parent.case)

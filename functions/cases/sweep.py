@@ -18,13 +18,19 @@ from functions.cases.events import place_in
 from functions.cases.follow import decide_overdue
 from functions.cases.journal import Entry, Kind
 from functions.cases.outcome import Unplaceable
-from functions.cases.ports import Services
+from functions.cases.ports import Mirrors, Services
 from functions.cases.quarantine import quarantine
 from functions.cases.rows import CaseRow, moved_on
 from functions.cases.settle import settle, tell_relatives
 from functions.cases.store import load_case
-from functions.cases.table import Condition, Contention, Delete, Index, Item, Key, Test, Update, WriteRefused
+from functions.cases.table import Condition, Contention, Delete, Index, Item, Key, Test, Update, WriteRefused, read_all
 from functions.cases.unopened import EARLY_LOOK_SECONDS
+
+LOOK_FOR_MIRROR_SECONDS = 300.0
+"""How often the sweep asks again for an EMR that does not show the end of a case: an EMR may be away for hours."""
+
+MAX_GENERATIONS = 100
+"""A case whose executions keep failing is not restarted for ever; the sweep fails, and its alarm rings."""
 
 RUNNING = "RUNNING"
 SUCCEEDED = "SUCCEEDED"
@@ -48,7 +54,7 @@ class Looked(NamedTuple):
     mended: Mended
 
 
-def sweep(services: Services, *, limit: int = 200) -> Iterator[Looked]:
+def sweep(services: Services, mirrors: Mirrors, *, limit: int = 200) -> Iterator[Looked]:
     """Look at everything that is due to be looked at, at most ``limit`` rows in each part of the index.
 
     A row that cannot be looked at holds up no other: after the last, all faults are raised together as an ExceptionGroup.
@@ -57,40 +63,48 @@ def sweep(services: Services, *, limit: int = 200) -> Iterator[Looked]:
     for shard in keys.all_sweep_shards():
         for hint in services.table.query_index(Index.SWEEP, shard, upto=services.now(), limit=limit).items:
             try:
-                yield _look_again(services, Key(hint["pk"], hint["sk"]))
+                yield _look_again(services, mirrors, Key(hint["pk"], hint["sk"]))
             except Exception as fault:  # noqa: BLE001 - raised with the others when all have been looked at
                 faults.append(fault)
     if faults:
         raise ExceptionGroup(f"{len(faults)} rows could not be looked at", faults)
 
 
-def _look_again(services: Services, key: Key) -> Looked:
+def _look_again(services: Services, mirrors: Mirrors, key: Key) -> Looked:
     try:
-        return mend(services, key.pk.removeprefix("CASE#")) if key.sk == keys.META else _mend_early(services, key)
+        return (
+            mend(services, key.pk.removeprefix("CASE#"), mirrors) if key.sk == keys.META else _mend_early(services, key)
+        )
     except (WriteRefused, Contention):
         return Looked(None, Mended.NOTHING)  # somebody is at work there; the next sweep looks again
 
 
-def mend(services: Services, case: str) -> Looked:
-    """Look at one case: wake, restart or replace its execution, or decide its overdue deadline, if it needs that."""
+def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
+    """Look at one case: decide its overdue deadline, or wake, restart or replace its execution, if it needs that.
+
+    The deadline comes first: the journal passes responsibility on even while Step Functions is away.
+    """
     row = load_case(services, case)
     if row is None:
         return Looked(case, Mended.NOTHING)
     now = services.now()
+    if row.ended_at is None and row.case.due is not None and row.case.due < now:
+        decide_overdue(services, row)
+        return Looked(case, Mended.OVERDUE)
+    if is_behind(services, row):
+        mirrors.ask(case, f"{row.seq}-sweep-{int(now // LOOK_FOR_MIRROR_SECONDS)}")
     status = services.executions.status(row.workflow, row.version, row.id, row.generation)
     if row.ended_at is not None and status == SUCCEEDED:
         tell_relatives(services, row)
-        _next_look(services, row, None)
+        _next_look(services, row, now + LOOK_FOR_MIRROR_SECONDS if is_behind(services, row) else None)
         return Looked(case, Mended.NOTHING)
     if status is None:
         settle(services, row)
         _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
         return Looked(case, Mended.SIGNALLED)
     if status != RUNNING:
-        return Looked(case, Mended.RESTARTED if _restart(services, row, status) else Mended.NOTHING)
-    if row.ended_at is None and row.case.due is not None and row.case.due < now:
-        decide_overdue(services, row)
-        return Looked(case, Mended.OVERDUE)
+        _restart(services, row, status)
+        return Looked(case, Mended.RESTARTED)
     if 0 < row.parked_visit < row.visit:
         settle(services, row)
         _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
@@ -101,26 +115,38 @@ def mend(services: Services, case: str) -> Looked:
     return Looked(case, Mended.NOTHING)
 
 
-def _restart(services: Services, row: CaseRow, status: str) -> bool:
-    """Begin a new generation: the old execution ended without its case, or ended with it at another state."""
-    if row.ended_at is not None:
-        _next_look(services, row, None)  # nothing is left to follow
+def is_behind(services: Services, row: CaseRow) -> bool:
+    """Whether no EMR shows the newest entry of the case's journal yet."""
+    if row.patient is None or row.encounter is None:
         return False
+    shown = [int(mirror["shown"]) for mirror in read_all(services.table, keys.case_pk(row.id), keys.MIRROR)]
+    return max(shown, default=0) < row.seq
+
+
+def _restart(services: Services, row: CaseRow, status: str) -> None:
+    """Begin a new generation: the old execution ended without its case, or ended with it at another state.
+
+    It begins at the first visit that the old one did not follow to, so that together they visited the journal's states.
+    """
+    if row.generation >= MAX_GENERATIONS:
+        raise RuntimeError(
+            f"case {row.id}: {MAX_GENERATIONS} executions ended as {status}; find out why before another starts"
+        )
     now = services.now()
     entry = Entry(
         kind=Kind.REPAIRED,
         at=now,
         reason="execution_" + status.lower(),
-        because=f"execution {row.generation} ended as {status} while the case was open; a new one follows it",
+        because=f"execution {row.generation} ended as {status} before its case did; a new one follows it",
         event="execution_ended",
         event_id=f"execution:{row.generation}",
         occurred_at=now,
     )
-    after = moved_on(row, generation=row.generation + 1, resumed_at=row.visit)
+    first = min(row.visit, row.parked_visit + 1) if row.parked_visit else row.resumed_at
+    after = moved_on(row, generation=row.generation + 1, resumed_at=first)
     change = noted(Change(before=row, after=after), entry)
     services.table.write(transaction(change, now))
     settle(services, change.after)
-    return True
 
 
 def _next_look(services: Services, row: CaseRow, at: float | None) -> None:

@@ -33,7 +33,7 @@ def opened(
 ) -> Change:
     """The change with a task opened for the state just entered, or for an item of its checklist."""
     row = change.after
-    task = OpenTask(row.visit, assignment.role, assignment.person, OFFERED, now, item)
+    task = OpenTask(row.visit, assignment.role, assignment.person, OFFERED, now, now, item)
     key = keys.task(row.id, task.number, item)
     written: dict[str, Any] = {
         "pk": key.pk,
@@ -87,6 +87,11 @@ def handed_to(change: Change, before: OpenTask, task: OpenTask, now: float) -> C
         conditions=(Condition("status", Test.EQUALS, before.status),),
     )
     return replace(change, after=with_task(row, task), writes=(*change.writes, write))
+
+
+def item_owner(item: str, role: str, person: str | None) -> str:
+    """Whose an item of a checklist is, as the journal says it."""
+    return f"{item}: {role} {person or ''}".rstrip()
 
 
 def on_shift(facility: str, person: str | None, now: float) -> tuple[Check, ...]:

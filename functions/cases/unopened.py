@@ -8,7 +8,7 @@ from events.parse import Event
 from functions.cases import keys
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
-from functions.cases.outcome import Placed
+from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
@@ -78,7 +78,11 @@ def answer_without_case(
         return _alone(
             services, workflow, event, occurrence, mark, decision.outcome, str(decision.reason), decision.because
         )
-    expectation = machine.expectations[event.type]
+    expectation = machine.expectations.get(event.type)
+    if expectation is None:
+        raise Unplaceable(
+            "not_known_to_version", "detail-type", f"{workflow} {machine.definition.version} does not know it"
+        )
     if held or expectation.unplaced is Unplaced.QUARANTINE:
         return Unplaced.QUARANTINE
     if expectation.unplaced is Unplaced.NOT_APPLICABLE:
@@ -108,6 +112,17 @@ def answer_without_case(
         Put(waiting, NEW),
         still_no_case(correlation, place),
     )
+
+
+def not_for(services: Services, workflow: str, event: Event, reason: str) -> Placed:
+    """A workflow that knows the event's type has no use for this one, which another workflow took."""
+    mark = services.keys.mark(event.facility, event.event_id, workflow)
+    because = "another workflow took it"
+    try:
+        services.table.write((Put(mark_item(mark, str(Outcome.IGNORED), reason, services.now()), NEW),))
+    except WriteRefused:
+        return Placed(workflow, Outcome.IGNORED, reason, "seen before", None, event.facility, duplicate=True)
+    return Placed(workflow, Outcome.IGNORED, reason, because, None, event.facility)
 
 
 def still_no_case(correlation: str, place: Place | None) -> Check:

@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from functions.cases.adapters.dynamodb import DynamoTable
 from functions.cases.adapters.stepfunctions import StepFunctions
+from functions.cases.adapters.writeback_queue import WritebackQueue
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
 from functions.cases.ports import Reading, Services
@@ -68,6 +69,12 @@ def services() -> Services:
         keys=keyring(),
         pause=pause,
     )
+
+
+@cache
+def mirrors() -> WritebackQueue:
+    """The queue of write-back."""
+    return WritebackQueue(client("sqs"), setting("WRITEBACK_QUEUE_URL"))
 
 
 @cache

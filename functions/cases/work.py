@@ -82,7 +82,7 @@ def _late(services: Services, row: CaseRow, visit: int, work: str, outcome: str,
     change = noted(
         Change(before=row, after=row), entry(occurrence, decision, now, Kind.REFUSED if refused else Kind.RECORDED)
     )
-    mark = services.keys.mark(row.facility, f"{row.id}:{occurrence.id}", row.workflow)
+    mark = services.keys.mark(row.facility, f"{row.id}#{occurrence.id}", row.workflow)
     change = change.also(*marked(mark_item(mark, str(decision.outcome), "late_outcome", now, row.id), None))
     try:
         commit(services, change, now, mark)

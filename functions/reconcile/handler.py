@@ -29,7 +29,11 @@ def handle_record(record: SQSRecord) -> None:
     detail = record.json_body.get("detail") or {}
     execution = detail.get("name")
     services = wiring.services()
-    looked: Iterable[Looked] = [mend(services, str(execution).rpartition("-")[0])] if execution else sweep(services)
+    looked: Iterable[Looked] = (
+        [mend(services, str(execution).rpartition("-")[0], wiring.mirrors())]
+        if execution
+        else sweep(services, wiring.mirrors())
+    )
     for case, mended in looked:
         if mended is not Mended.NOTHING:
             logger.warning("mended", case=case, what=str(mended))

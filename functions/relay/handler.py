@@ -29,9 +29,7 @@ processor = batch(EventType.DynamoDBStreams, logger)
 @cache
 def outlets() -> Outlets:
     """Where entries go, wired once per container."""
-    return Outlets(
-        wiring.client("sqs"), wiring.setting("WRITEBACK_QUEUE_URL"), wiring.client("events"), wiring.setting("BUS_NAME")
-    )
+    return Outlets(wiring.mirrors(), wiring.client("events"), wiring.setting("BUS_NAME"))
 
 
 def handle_record(record: DynamoDBRecord) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.envelope import OWN_SOURCE
+from functions.cases.ports import Mirrors
 
 DETAIL = (
     "workflow",
@@ -31,18 +32,13 @@ class NotAccepted(RuntimeError):
 class Outlets:
     """The write-back queue and the bus."""
 
-    def __init__(self, sqs: Any, queue_url: str, bus: Any, bus_name: str) -> None:
-        self._sqs, self._queue_url, self._bus, self._bus_name = sqs, queue_url, bus, bus_name
+    def __init__(self, mirrors: Mirrors, bus: Any, bus_name: str) -> None:
+        self._mirrors, self._bus, self._bus_name = mirrors, bus, bus_name
 
     def pass_on(self, case: str, entry: Mapping[str, Any]) -> None:
         """Send one entry on. Raises NotAccepted or botocore's errors; sending again is harmless."""
         seq = int(entry["seq"])
-        self._sqs.send_message(
-            QueueUrl=self._queue_url,
-            MessageGroupId=case,
-            MessageDeduplicationId=f"{case}-{seq}",
-            MessageBody=json.dumps({"case": case, "seq": seq}),
-        )
+        self._mirrors.ask(case, str(seq))
         detail = {"case": case, "seq": seq, **{name: _plain(entry[name]) for name in DETAIL if name in entry}}
         answer = self._bus.put_events(
             Entries=[

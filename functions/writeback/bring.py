@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from functions.cases import keys
 from functions.cases.ports import Reading
 from functions.cases.store import load_case, machine_of
+from functions.cases.table import Condition, Test, Update, WriteRefused
 from functions.cases.telemetry import Measure, Telemetry
 from functions.emr.client import FhirClient
 from functions.emr.ledger import Ledger
@@ -43,6 +46,16 @@ class Writeback:
         if result.outcome is SyncOutcome.REJECTED:
             self._telemetry.emit([Measure("WritebackFailed", 1, "Count", dimensions)])
             raise Rejected(f"the EMR answered {result.status} to the Task of case {case}: {result.diagnostics}")
+        if result.outcome in (SyncOutcome.WRITTEN, SyncOutcome.UNCHANGED):
+            self._shown(case, mirror.revision)
         if result.outcome is SyncOutcome.WRITTEN:
             self._telemetry.emit([Measure("WritebackWritten", 1, "Count", dimensions)])
         return result
+
+    def _shown(self, case: str, revision: int) -> None:
+        """Note how far the EMR shows the case, so that the sweep need not ask again; never backwards."""
+        newer = (Condition("shown", Test.ABSENT_OR_BELOW, revision),)
+        with suppress(WriteRefused):
+            self._reading.table.update(
+                Update(keys.mirror(case, self._client.emr), set={"shown": revision}, conditions=newer)
+            )

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from functions.cases import wiring
 from functions.cases.adapters.dynamodb import DynamoTable
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.table import Table
@@ -29,6 +30,7 @@ def aws() -> Iterator[None]:
             environment.delenv(name, raising=False)
         with mock_aws():
             yield
+        wiring.client.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_every_entry_goes_to_the_queue_of_its_case_and_to_the_bus(
     with counted(wiring.client("events")) as calls:
         assert baton.relay(baton.journal()) == []
     messages = baton.queued()
-    assert [json.loads(m["Body"]) for m in messages] == [{"case": case, "seq": 1}, {"case": case, "seq": 2}]
+    assert [json.loads(m["Body"]) for m in messages] == [{"case": case}, {"case": case}]
     assert {m["Attributes"]["MessageGroupId"] for m in messages} == {case}
     assert [m["Attributes"]["MessageDeduplicationId"] for m in messages] == [f"{case}-1", f"{case}-2"]
     sent = [entry for _, body in calls.bodies for entry in json.loads(body)["Entries"]]
@@ -279,6 +279,13 @@ def test_a_failing_message_holds_back_its_own_case_only(baton: Deployment) -> No
     ]
     assert failed(baton.call("writeback", {"Records": records})) == ["w-1", "w-3"]
     assert [t["for"]["reference"] for t in baton.emr.all("Task")] == ["Patient/P-2"]
+
+
+def test_an_emr_that_is_away_gives_every_message_back_and_is_no_fault_of_the_function(baton: Deployment) -> None:
+    started(baton)
+    baton.emr.will("POST", NoAnswer("away"))
+    record = sqs_record("w-1", json.dumps({"case": baton.case().id, "seq": 1}), group="c")
+    assert failed(baton.call("writeback", {"Records": [record]})) == ["w-1"]
 
 
 # ── reconcile ────────────────────────────────────────────────────────────────────────────────────────────────────────────

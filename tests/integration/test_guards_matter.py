@@ -72,7 +72,7 @@ def the_sweep_and_the_opening_place_a_held_event(world: World) -> list[str]:
     world.place("assessment_completed", by=RT, spo2_percent=95, id="held")
     world.now += 60
     between(world).before_write(lambda: None, of=touches("EVENT#"))  # the opening itself
-    between(world).before_write(lambda: list(sweep(world.services)), of=touches("EVENT#"))
+    between(world).before_write(lambda: list(sweep(world.services, world.mirrors)), of=touches("EVENT#"))
     ordered(world)
     assert between(world).happened == 2
     deferred = [held.id for held in world.case().case.deferred]
@@ -172,7 +172,7 @@ def an_execution_thought_dead_comes_back(world: World) -> list[str]:
     row = world.case()
     execution = world.following.executions[row.id, 1]
     execution.status, execution.token = "FAILED", None
-    mend(world.services, row.id)
+    mend(world.services, row.id, world.mirrors)
     park(world.services, row.id, Park(1, row.visit, 0, 5, "zombie"))
     told = [signal["transition"] for signal in world.following.signals]
     world.following.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,26 @@ class Through:
 
     def update(self, update: Update) -> Item:
         return self.table.update(update)
+
+
+class OneAtATime(Through):
+    """Takes one call after another from several threads, as DynamoDB does for one row and the simulated one does not."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Item | None:
+        with self._lock:
+            return self.table.get(key)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        with self._lock:
+            self.table.write(writes)
+
+    def update(self, update: Update) -> Item:
+        with self._lock:
+            return self.table.update(update)
 
 
 class Between(Through):

@@ -22,16 +22,17 @@ from functions.cases.ports import Executions, Services, Signal
 from functions.cases.quarantine import Kept
 from functions.cases.rows import CaseRow, case_from
 from functions.cases.sweep import Looked, sweep
-from functions.cases.table import Index, Item, Key, Table, read_all
+from functions.cases.table import Index, Item, Key, Table, read_all, Update
 from functions.cases.work import Step, perform
 from statemachines.definition import Definition
 from statemachines.facilities import facilities
 from statemachines.policy import Policy
-from statemachines.workflows import WORKFLOWS
+from statemachines.workflows.oxygen import OXYGEN
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()
 SECRET = b"a secret that is made for tests"
 DAY = 24 * 3600.0
+OXYGEN_ONLY = {OXYGEN.workflow: OXYGEN}
 SOURCES = {
     "patient_": "baton.emr",
     "spo2_observed": "baton.emr",
@@ -144,13 +145,29 @@ class LaggingExecutions(FollowingExecutions):
             super()._enter(name, signal)
 
 
+class Asked:
+    """Those who mirror cases in the EMR: they remember what they were asked, and show it at once when told to."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.asked: list[tuple[str, str]] = []
+
+    def ask(self, case: str, entry: str) -> None:
+        """See Mirrors.ask."""
+        self.asked.append((case, entry))
+
+    def show(self, row: CaseRow) -> None:
+        """The EMR shows the case as it is."""
+        self.table.update(Update(keys.mirror(row.id, "emr"), set={"shown": row.seq}))
+
+
 class World:
     """Drive it with ``send`` and ``pass_time``; look at it with ``case``, ``journal``, ``path``."""
 
     def __init__(
         self,
         *,
-        definitions: Mapping[str, Definition] = WORKFLOWS,
+        definitions: Mapping[str, Definition] = OXYGEN_ONLY,
         policies: Mapping[str, Policy] | None = None,
         table: Table | None = None,
     ) -> None:
@@ -161,6 +178,7 @@ class World:
         self.steps: dict[str, Step] = {"file_documentation": self.file, "confirm_documentation": self.confirm}
         self.following = LaggingExecutions({(d.workflow, d.version): d for d in definitions.values()}, self._perform)
         self.pauses = 0
+        self.mirrors = Asked(self.table)
         self.services = Services(
             table=self.table,
             executions=self.following,
@@ -235,7 +253,7 @@ class World:
 
     def sweep(self) -> list[Looked]:
         """Let the sweep look, then executions follow."""
-        looked = list(sweep(self.services))
+        looked = list(sweep(self.services, self.mirrors))
         self.following.run()
         return looked
 

@@ -59,8 +59,23 @@ def test_older_news_is_recorded_as_such_and_a_repetition_as_a_repetition() -> No
     assert [(p.reason, p.duplicate) for p in (first, older, again)] == [
         ("on_roster", False),
         ("older_than_known", False),
-        ("older_than_known", True),
+        ("on_roster", True),
     ]
+    assert shift(world, 1, at=world.now - 50, id="s-0").duplicate
+
+
+@pytest.mark.parametrize("order", [("ended", "started"), ("started", "ended")])
+def test_one_shift_ends_at_the_instant_at_which_the_next_begins(order: tuple[str, str]) -> None:
+    world = World()
+    until = datetime.fromtimestamp(world.now + 8 * 3600, UTC).isoformat()
+    for what in order:
+        if what == "started":
+            world.send("shift_started", at=world.now, staff_id="RN-FIR", roles=["RN"], until=until)
+        else:
+            world.send("shift_ended", at=world.now, staff_id="RN-FIR")
+    (person,) = [p for p in roster(world.services, "northfield") if p.staff == "RN-FIR"]
+    assert person.roles == ("RN",)
+    assert person.until > world.now
 
 
 def test_a_shift_that_has_run_out_owns_nothing() -> None:

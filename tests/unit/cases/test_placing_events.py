@@ -113,7 +113,7 @@ def test_a_mark_says_what_became_of_it_and_when_it_may_be_forgotten() -> None:
     mark = world.mark("order-1")
     assert mark is not None
     assert (mark["outcome"], mark["reason"], mark["case"]) == ("moved", "transition", world.case().id)
-    assert mark["expires_at"] == world.now + MARK_KEPT_SECONDS
+    assert mark["expires_at"] > world.now + MARK_KEPT_SECONDS + 300  # a sender's clock may run ahead
 
 
 # ── early ────────────────────────────────────────────────────────────────────────────────────────────────────────────────

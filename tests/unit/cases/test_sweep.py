@@ -11,7 +11,7 @@ from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.outcome import Placed
 from functions.cases.quarantine import quarantined
-from functions.cases.sweep import Looked, Mended, _look_again, mend, sweep
+from functions.cases.sweep import LOOK_FOR_MIRROR_SECONDS, Looked, Mended, _look_again, mend, sweep
 from functions.cases.table import Delete, Index, Key, Update
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, courses, play, staffed
@@ -106,7 +106,7 @@ def test_an_execution_that_ended_without_its_case_is_followed_by_a_new_generatio
     end_execution(world, status)
     world.now += 60
     world.place("news2_scored", news2=3)
-    assert mend(world.services, world.case().id) == Looked(world.case().id, Mended.RESTARTED)
+    assert mend(world.services, world.case().id, world.mirrors) == Looked(world.case().id, Mended.RESTARTED)
     world.following.run()
     row = world.case()
     assert (row.generation, row.resumed_at, row.state) == (2, 2, "assessment_due")
@@ -122,19 +122,52 @@ def test_an_execution_that_ended_without_its_case_is_followed_by_a_new_generatio
 def test_a_case_that_ended_with_its_execution_is_left_alone_for_good() -> None:
     ended = staffed("northfield")
     play(ended, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
+    ended.mirrors.show(ended.case())
     ended.now += 61
     assert mended(ended) == [Mended.NOTHING]
     assert look_at(ended) is None
     assert ended.sweep() == []
+    assert ended.mirrors.asked == []
 
 
-def test_a_case_that_ended_whose_execution_failed_afterwards_needs_nothing() -> None:
+def test_an_emr_that_does_not_show_the_end_of_a_case_is_asked_again_until_it_does() -> None:
+    ended = staffed("northfield")
+    play(ended, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
+    for times in (1, 2):
+        ended.now += LOOK_FOR_MIRROR_SECONDS + 1
+        assert mended(ended) == [Mended.NOTHING]
+        assert len(set(ended.mirrors.asked)) == times
+    ended.mirrors.show(ended.case())
+    ended.now += LOOK_FOR_MIRROR_SECONDS + 1
+    assert mended(ended) == [Mended.NOTHING]
+    assert look_at(ended) is None
+
+
+def test_a_case_whose_execution_failed_on_the_way_to_its_end_is_followed_to_it_by_another() -> None:
     world = staffed("northfield")
-    play(world, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    case = world.case().id
     end_execution(world, "FAILED")
+    world.now += 60
+    world.place("order_cancelled", by=MD, reason="a mistake")
     world.now += 61
-    assert mended(world) == [Mended.NOTHING]
-    assert (world.case().generation, look_at(world)) == (1, None)
+    assert mended(world) == [Mended.RESTARTED]
+    assert world.following.executions[case, 2].path == world.path(case)[1:]
+
+
+def test_a_deadline_is_decided_while_executions_cannot_be_asked() -> None:
+    world = running()
+    due = world.case().case.due
+    assert due is not None
+    world.following._timers.clear()
+    world.now = due + 61
+
+    def away(*_: object) -> str:
+        raise ConnectionError("Step Functions is away")
+
+    world.following.status = away  # type: ignore[method-assign, assignment]
+    assert mended(world) == [Mended.OVERDUE]
+    assert world.state() == "escalated"
 
 
 def test_a_case_that_ended_is_told_to_its_execution() -> None:
@@ -242,8 +275,8 @@ def test_a_held_event_that_was_placed_meanwhile_needs_nothing() -> None:
     held(world)
     (place,) = [key for key in world.snapshot() if key.sk.startswith("EARLY#")]
     world.table.write((Delete(place),))
-    assert _look_again(world.services, place) == Looked(None, Mended.NOTHING)
-    assert _look_again(world.services, keys.meta("0" * 32)) == Looked("0" * 32, Mended.NOTHING)
+    assert _look_again(world.services, world.mirrors, place) == Looked(None, Mended.NOTHING)
+    assert _look_again(world.services, world.mirrors, keys.meta("0" * 32)) == Looked("0" * 32, Mended.NOTHING)
 
 
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -261,7 +294,7 @@ def test_a_row_that_cannot_be_looked_at_holds_up_no_other() -> None:
     world.now += 61
     looked: list[Looked] = []
     with pytest.raises(ExceptionGroup) as faults:
-        looked.extend(sweep(world.services))
+        looked.extend(sweep(world.services, world.mirrors))
     assert [type(fault) for fault in faults.value.exceptions] == [LookupError]
     world.following.run()
     assert len(world.following.executions) == 11
@@ -274,7 +307,7 @@ def test_a_sweep_looks_at_a_bounded_number_of_rows() -> None:
         world.table.update(Update(keys.meta(str(placed.case)), set={"look_at": 0}))
     rounds = 0
     while any(world.row(keys.meta(row.id))["look_at"] == 0 for row in world.cases()):
-        assert len(list(sweep(world.services, limit=2))) <= 2 * keys.SWEEP_SHARDS
+        assert len(list(sweep(world.services, world.mirrors, limit=2))) <= 2 * keys.SWEEP_SHARDS
         rounds += 1
         assert rounds < 30
     assert rounds > 2

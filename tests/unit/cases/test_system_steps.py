@@ -174,7 +174,7 @@ def test_the_state_it_is_in_now_says_what_becomes_of_a_late_outcome(
     assert (entry["kind"], entry["event"]) == (kind, "file_documentation.sent")
     assert entry["because"] == f"late outcome: {declared or Late.REFUSE} in filing_failed"
     assert step.compensated == compensated
-    mark = world.mark(f"{case}:file_documentation.sent:{visit}")
+    mark = world.mark(f"{case}#file_documentation.sent:{visit}")
     assert mark is not None
     assert (mark["outcome"], mark["reason"]) == (outcome, "late_outcome")
     assert violations(world, followed=False) == []

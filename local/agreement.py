@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from functions.cases import keys
-from functions.cases.duty import ROSTER_EVENTS
+from functions.cases.duty import ROSTER, ROSTER_EVENTS
 from functions.cases.journal import broken_links
 from functions.cases.quarantine import Kept, message, quarantined
 from functions.cases.rows import CaseRow
@@ -166,12 +165,10 @@ def _accounted(
     reasons: Counter[str] = Counter()
     lost = []
     for event in sent.values():
-        if event.type in ROSTER_EVENTS and not event.spoilt:
-            outcomes["rostered"] += 1
-            continue
+        readers = (ROSTER,) if event.type in ROSTER_EVENTS else connection.services.library.workflows_for(event.type)
         found = [
             m
-            for w in connection.services.library.workflows_for(event.type)
+            for w in readers
             if (m := connection.mark(event.facility, event.id, w))
         ]
         if found:
@@ -184,14 +181,6 @@ def _accounted(
         else:
             lost.append(f"{event.type} {event.id}")
         outcomes["repeated"] += event.times - 1
-    staff = {
-        row["event"]
-        for facility in {e.facility for e in sent.values()}
-        for row in connection.table.query(keys.staff(facility, "").pk).items
-    }
-    lost.extend(
-        f"{e.type} {e.id}" for e in sent.values() if e.type in ROSTER_EVENTS and not e.spoilt and e.id not in staff
-    )
     return dict(outcomes), dict(reasons), lost
 
 

@@ -10,13 +10,14 @@ from typing import Any
 from events.envelope import Envelope, Source
 from events.publish import to_eventbridge
 from functions.cases import keys
+from functions.cases.adapters.codec import decode_item
 from functions.cases.adapters.dynamodb import DynamoTable
 from functions.cases.adapters.stepfunctions import StepFunctions, name
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, case_from
-from functions.cases.table import Index, Item, read_all
+from functions.cases.table import Index, Item, Table, read_all
 from functions.cases.wiring import pause
 from local.aws.running import RunningAws
 from local.deploy import Outputs
@@ -71,13 +72,31 @@ class Connection:
 
     def cases(self, facilities: Iterable[str]) -> list[CaseRow]:
         """The cases of facilities, oldest first."""
-        rows = []
-        for facility in facilities:
-            for hint in self.table.query_index(Index.CASES, facility).items:
-                row = self.table.get(keys.meta(hint["pk"].removeprefix("CASE#")))
-                if row is not None:
-                    rows.append(case_from(row))
-        return sorted(rows, key=lambda row: row.opened_at)
+        return cases_of(self.table, facilities)
+
+    def facilities(self) -> list[Item]:
+        """Every registered facility's active row, by name: its title, its policy's version, the workflow versions it starts."""
+        pages = (
+            self.aws.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(
+                TableName=self.outputs.table,
+                FilterExpression="begins_with(pk, :facility) AND sk = :active",
+                ExpressionAttributeValues={
+                    ":facility": {"S": keys.facility_active("").pk},
+                    ":active": {"S": keys.facility_active("").sk},
+                },
+            )
+        )
+        rows = [decode_item(item) for page in pages for item in page["Items"]]
+        return sorted(
+            ({**row, "facility": row["pk"].removeprefix(keys.facility_active("").pk)} for row in rows),
+            key=lambda row: str(row["facility"]),
+        )
+
+    def all_cases(self) -> list[CaseRow]:
+        """The cases of every registered facility, oldest first."""
+        return self.cases(row["facility"] for row in self.facilities())
 
     def journal(self, case: str) -> list[Item]:
         """A case's journal in order."""
@@ -113,3 +132,20 @@ class Connection:
             for event in page["events"]:
                 if "stateEnteredEventDetails" in event:
                     yield event["stateEnteredEventDetails"]
+
+
+def cases_of(table: Table, facilities: Iterable[str]) -> list[CaseRow]:
+    """The cases of facilities, oldest first. The index only says where to look, page by page; the rows are read themselves."""
+    rows = []
+    for facility in facilities:
+        start = None
+        while True:
+            page = table.query_index(Index.CASES, facility, start=start)
+            for hint in page.items:
+                row = table.get(keys.meta(hint["pk"].removeprefix("CASE#")))
+                if row is not None:
+                    rows.append(case_from(row))
+            start = page.next
+            if start is None:
+                break
+    return sorted(rows, key=lambda row: row.opened_at)

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from local.aws.running import RunningAws
 from local.connection import Connection
 from local.deploy import read_outputs
 from local.paths import CHECKOUT, STATE
-from local.supervisor import READY
+from local.supervisor import MODULE, READY
 
 UP = STATE / "up"
 _LOG = STATE / "up.log"
 _START_SECONDS = 300
 _STOP_SECONDS = 30
+_SAME_START_SECONDS = 2.0
+"""A process's start as the system tells it may differ by the correction of the clock meanwhile."""
 
 
 class NotUp(RuntimeError):
     """No stack runs; the text says how to start one."""
 
 
+class StackFailed(RuntimeError):
+    """The stack did not start or stop; the text says where it tells why."""
+
+
 def up() -> dict[str, Any]:
-    """Start the stack in the background, showing its progress, and return its addresses. Raises RuntimeError when it fails."""
+    """Start the stack in the background, showing its progress, and return its addresses. Raises StackFailed."""
     running = _ready()
     if running is not None:
         return running
     STATE.mkdir(exist_ok=True)
     with _LOG.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.supervisor", str(UP)],
+            [sys.executable, "-m", MODULE, str(UP)],
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -50,12 +56,12 @@ def up() -> dict[str, Any]:
             print(text[shown:], end="", file=sys.stderr, flush=True)
             shown = len(text)
             if process.poll() is not None:
-                raise RuntimeError(f"the stack did not start; its log is {_LOG}")
+                raise StackFailed(f"the stack did not start; its log is {_LOG}")
             found = _ready()
             if found is not None:
                 return found
             time.sleep(0.2)
-        raise RuntimeError(f"the stack did not start within {_START_SECONDS} s; its log is {_LOG}")
+        raise StackFailed(f"the stack did not start within {_START_SECONDS} s; its log is {_LOG}")
     except BaseException:
         if process.poll() is None:
             process.terminate()
@@ -64,19 +70,21 @@ def up() -> dict[str, Any]:
 
 
 def down() -> bool:
-    """Stop the stack and wait until it has ended; False when none was running."""
+    """Stop the stack and wait until it has ended; False when none was running. Raises StackFailed."""
     running = _ready()
-    if running is None:
+    process = supervisor(running) if running is not None else None
+    if process is None:
         return False
-    os.kill(running["pid"], signal.SIGTERM)
-    end = time.monotonic() + _STOP_SECONDS
-    while time.monotonic() < end:
-        try:
-            os.kill(running["pid"], 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    raise RuntimeError(f"process {running['pid']} did not stop within {_STOP_SECONDS} s")
+    try:
+        process.terminate()
+        process.wait(_STOP_SECONDS)
+    except psutil.NoSuchProcess:
+        pass  # it ended by itself in this moment
+    except psutil.AccessDenied:
+        raise StackFailed(f"process {process.pid} belongs to another user; stop the stack as that user") from None
+    except psutil.TimeoutExpired:
+        raise StackFailed(f"process {process.pid} did not stop within {_STOP_SECONDS} s; its log is {_LOG}") from None
+    return True
 
 
 def addresses() -> dict[str, Any]:
@@ -93,11 +101,20 @@ def connect() -> Connection:
     return Connection(RunningAws(running["aws_port"], running["aws_pid"]), read_outputs(UP / "cdk" / "outputs.json"))
 
 
+def supervisor(said: dict[str, Any]) -> psutil.Process | None:
+    """The very process that wrote its address; None when it has ended, even if another process has its number now."""
+    try:
+        process = psutil.Process(said["pid"])
+        same = abs(process.create_time() - said["started"]) < _SAME_START_SECONDS
+        return process if same and process.status() != psutil.STATUS_ZOMBIE and MODULE in process.cmdline() else None
+    except (KeyError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return None  # whatever may not be looked at is not ours
+
+
 def _ready() -> dict[str, Any] | None:
     file: Path = UP / READY
     try:
         said: dict[str, Any] = json.loads(file.read_text())
-        os.kill(said["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
+    except FileNotFoundError:
         return None
-    return said
+    return said if supervisor(said) is not None else None

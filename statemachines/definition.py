@@ -269,10 +269,10 @@ class Definition(Data):
     title: str
     purpose: str
     correlation: Correlation
-    roles: tuple[Role, ...]
-    facts: tuple[Fact, ...]
-    parameters: tuple[Parameter, ...]
-    events: tuple[Expectation, ...]
+    roles: tuple[Role, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    events: tuple[Expectation, ...] = ()
     states: tuple[State, ...]
     transitions: tuple[Transition, ...]
     lifecycle: Lifecycle = Lifecycle()

@@ -271,6 +271,10 @@ def describe(guard: AnyGuard, *, names: Mapping[str, str] | None = None) -> str:
             return f"{fact(name)} fell by ≥ {operand(by)}"
         case Rose(fact=name, by=by):
             return f"{fact(name)} rose by ≥ {operand(by)}"
+        case Not(negated=Older(fact=name, minutes=Constant(value=0))):
+            return f"{fact(name)} is from this event"
+        case Older(fact=name, minutes=ParameterOperand() as limit):
+            return f"{fact(name)} is older than {operand(limit)}"
         case Older(fact=name, minutes=minutes):
             return f"{fact(name)} is older than {operand(minutes)} min"
         case AllOf(all=parts):

@@ -63,8 +63,8 @@ class Policy(Data):
     def resolve(self, definition: Definition) -> dict[Name, Value]:
         """Every parameter of the workflow with this facility's value, else its default.
 
-        Raises UnknownInPolicy when the overlay names a parameter or role that the workflow lacks, or sets a value of the
-        wrong type or outside the parameter's limits.
+        Raises UnknownInPolicy when the overlay names a parameter that the workflow lacks, a role that neither the workflow has
+        nor anybody here holds on any shift, or sets a value of the wrong type or outside the parameter's limits.
         """
         ours = self.parameters.get(definition.workflow, {})
         known = {p.name: p for p in definition.parameters}
@@ -87,9 +87,10 @@ class Policy(Data):
                     f"{where}: parameter {name!r} lies between {parameter.minimum} and {parameter.maximum}, not {value!r}"
                 )
         roles = {role.code for role in definition.roles}
+        here = roles.union(*(shift.staffed for shift in self.shifts))  # other workflows' roles are known by who holds them
         for setting, chains in (("performed_by", self.performed_by), ("fallbacks", self.fallbacks)):
             for role, others in chains.items():
-                for unknown in sorted({role, *others} - roles):
+                for unknown in sorted({role, *others} - here):
                     raise UnknownInPolicy(
                         f"{where}: {setting} of {role!r}: {unknown!r} is no role of the workflow; "
                         f"it has {', '.join(sorted(roles))}"

@@ -45,7 +45,7 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
         visit = Visit(row.id, number, row.generation, move.transition, move.source, move.target, move.entered, move.due)
         change = replace(
             change,
-            after=moved_on(row, visit=number),
+            after=moved_on(row, visit=number, arrived=row.arrived if move.source == move.target else number),
             writes=(*change.writes, Put(visit.item(), NEW)),
             visits=(*change.visits, visit),
         )

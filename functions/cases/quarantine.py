@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from functions.cases import keys
 from functions.cases.ports import Services
-from functions.cases.table import NEW, Item, Key, Put, Update, WriteRefused, read_all
+from functions.cases.table import NEW, Delete, Item, Key, Put, Update, WriteRefused, read_all
 
 CHUNK_BYTES = 300_000
 """A row holds at most 400 KB; a larger message is kept in several."""
@@ -68,6 +68,17 @@ def message(services: Services, id: str) -> str:
             raise LookupError(f"part {number} of quarantined message {id} is missing")
         packed += part["body"]
     return gzip.decompress(packed).decode(errors="surrogatepass")
+
+
+def forget(services: Services, id: str) -> None:
+    """Take a message out of quarantine, once it has been placed. Harmless when it is not there.
+
+    What names it goes first: after a crash in between, no message is there of which a part is missing.
+    """
+    key = Key("QUARANTINE#" + id[:1], id)
+    for row in read_all(services.table, key.pk, key.sk):
+        if row["sk"] == key.sk or row["sk"].startswith(key.sk + "/"):
+            services.table.write((Delete(Key(row["pk"], row["sk"])),))
 
 
 def _kept(row: Item) -> Kept:

@@ -48,7 +48,7 @@ class OpenTask(NamedTuple):
 
 
 class Parent(NamedTuple):
-    """The case that opened this one, and the visit in which it waits for it."""
+    """The case that opened this one, and the visit with which it came to the state where it waits for it."""
 
     case: str
     visit: int
@@ -61,7 +61,11 @@ DONE = "done"
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """The case row, read or about to be written. ``resumed_at`` is the visit at which this generation's execution begins."""
+    """The case row, read or about to be written. ``resumed_at`` is the visit at which this generation's execution begins.
+
+    ``arrived`` is the visit with which the case came to its present state from another one: waiting in the same place
+    goes on under a new ``visit``.
+    """
 
     id: str
     facility: str
@@ -76,6 +80,7 @@ class CaseRow:
     rev: int = 0
     seq: int = 0
     visit: int = 0
+    arrived: int = 0
     generation: int = 1
     resumed_at: int = 1
     journal_hash: str = ""
@@ -149,6 +154,7 @@ def case_from(row: Item) -> CaseRow:
         rev=int(row["rev"]),
         seq=int(row["seq"]),
         visit=int(row["visit"]),
+        arrived=int(row.get("arrived", row["visit"])),
         generation=int(row["generation"]),
         resumed_at=int(row["resumed_at"]),
         journal_hash=row["journal_hash"],
@@ -184,6 +190,7 @@ def case_attributes(row: CaseRow) -> dict[str, Any]:
         "deferred": [occurrence_item(held) for held in case.deferred],
         "seq": row.seq,
         "visit": row.visit,
+        "arrived": row.arrived,
         "generation": row.generation,
         "resumed_at": row.resumed_at,
         "journal_hash": row.journal_hash,

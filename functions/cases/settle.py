@@ -9,6 +9,7 @@ from __future__ import annotations
 from functions.cases import keys
 from functions.cases.handoff import HandOff, Note, begun, decided
 from functions.cases.marks import SeenBefore, mark_item, marked
+from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, Parent, Visit, signal, visit_from
 from functions.cases.store import find_place, load_case, machine_for_new, machine_of, persist
@@ -71,7 +72,7 @@ def tell_relatives(services: Services, row: CaseRow) -> None:
     """Open the case that the present state waits for, or tell the parent that this one has ended."""
     if row.ended_at is not None:
         if row.parent is not None:
-            _report(services, row, row.parent)
+            _report(services, row, row.parent, row.ended_at)
         return
     wanted = machine_of(services, row).states[row.state].opens
     if wanted is not None:
@@ -79,15 +80,23 @@ def tell_relatives(services: Services, row: CaseRow) -> None:
 
 
 def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
-    """Open the sub-case of the present visit, once. The parent's own deadline stands if it cannot be opened now."""
-    request = f"sub-case#{row.id}#{row.visit}"
+    """Open the sub-case that the case came here to wait for, once. Its own deadline stands if the place is taken now.
+
+    Raises LookupError when it can never be opened as things are: that must be heard, although the case has moved already.
+    """
+    request = f"sub-case#{row.id}#{row.arrived}"
     mark = services.keys.mark(row.facility, request, wanted.workflow)
     by_encounter = services.library.correlation(wanted.workflow) is Correlation.ENCOUNTER
     subject = row.encounter if by_encounter else row.patient
     if subject is None:
         raise LookupError(f"case {row.id} has nobody to open {wanted.workflow} for")
     correlation = services.keys.correlation(row.facility, wanted.workflow, subject)
-    machine, policy = machine_for_new(services, wanted.workflow, row.facility)
+    try:
+        machine, policy = machine_for_new(services, wanted.workflow, row.facility)
+    except Unplaceable as stopped:  # no fault of the event that is being placed: it has moved its case
+        raise LookupError(
+            f"case {row.id} waits for a case of {wanted.workflow}, which {row.facility} does not run"
+        ) from stopped
     shared = {fact.name for fact in machine.definition.facts}
     child = CaseRow(
         id=services.keys.case(row.facility, wanted.workflow, correlation, request),
@@ -99,10 +108,11 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         patient=row.patient,
         encounter=row.encounter,
         opened_at=services.now(),
-        parent=Parent(row.id, row.visit),
+        parent=Parent(row.id, row.arrived),
         case=Case(
             facts={name: known for name, known in row.case.facts.items() if name in shared},
             patient_parameters=row.case.patient_parameters,
+            patient_parameters_at=row.case.patient_parameters_at,
         ),
     )
 
@@ -124,7 +134,7 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         settle(services, opened.row, opened.visits)
 
 
-def _report(services: Services, child: CaseRow, parent: Parent) -> None:
+def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float) -> None:
     """Tell the parent how its sub-case ended, once; a parent that has gone on by then is not disturbed."""
     report = f"sub-case-ended#{child.id}"
 
@@ -132,14 +142,14 @@ def _report(services: Services, child: CaseRow, parent: Parent) -> None:
         row = load_case(services, parent.case)
         if row is None:
             raise LookupError(f"case {child.id} was opened by {parent.case}, which does not exist")
-        if row.visit != parent.visit:
+        if row.arrived != parent.visit:
             return None
         mark = services.keys.mark(row.facility, report, row.workflow)
 
         def note(decision: Decision, told: CaseRow) -> tuple[Write, ...]:
             return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), told.id), None)
 
-        occurrence = Occurrence(f"{child.workflow}.{child.state}", report, services.now())
+        occurrence = Occurrence(f"{child.workflow}.{child.state}", report, ended_at)
         return decided(services, row, occurrence, mark=mark, note=note)
 
     try:

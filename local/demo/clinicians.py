@@ -62,11 +62,11 @@ def care_until(stage: Stage, who: Patient, *goals: str) -> None:
         if state is None or state in ENDS:
             raise TooLate(f"{who.encounter} is {state}, not {' or '.join(goals)}")
         if state in WORKING:
-            stage.until(f"{who.encounter} out of {state}", lambda: stage.state(who) not in WORKING, 120)
+            stage.until(f"{who.encounter} out of {state}", lambda: stage.state(who) not in WORKING)
             continue
         type, by, data = next_event(who, state)
         entry = stage.event(type, who, by, **data)
         stage.put(entry)
         event_id = next(reversed(stage.sent))
-        stage.until_placed(event_id, seconds=240)
+        stage.until_placed(event_id)
     raise TooLate(f"{who.encounter} did not reach {' or '.join(goals)} in {MAX_STEPS} steps")

@@ -15,7 +15,10 @@ from local.stack import LocalStack
 
 KILLS = 5
 AT_LEAST_SECONDS_APART = 0.5
-_LOOK_EVERY_SECONDS = 0.02
+STARTING_SECONDS = 1.0
+_LOOK_EVERY_SECONDS = 0.004
+_LIST_EVERY_SECONDS = 0.25
+_UNKNOWN = -1
 _WAKE_EVERY_SECONDS = 2.0
 _ON_A_SCHEDULE = frozenset({"reconcile"})
 """Functions that nothing in the scenario wakes; their schedule is slower than the demonstration is long."""
@@ -42,21 +45,26 @@ class Interference:
             self._kill(stack, f"{STACK}-{self.kill}", over)
 
     def _kill(self, stack: LocalStack, function: str, over: threading.Event) -> None:
-        """Kill workers while they work: whoever's processor time has grown since the last look is in the middle of something."""
-        used: dict[int, float] = {}
-        woken = 0.0
+        """Kill workers while they work: a worker sleeps between invocations, and one that has woken is in the middle of one."""
+        woken = looked = 0.0
+        slept: dict[int, int] = {}
         while len(self.killed) < KILLS and not over.wait(_LOOK_EVERY_SECONDS):
-            if self.kill in _ON_A_SCHEDULE and time.monotonic() > woken + _WAKE_EVERY_SECONDS:
-                woken = time.monotonic()
+            now = time.monotonic()
+            if self.kill in _ON_A_SCHEDULE and now > woken + _WAKE_EVERY_SECONDS:
+                woken = now
                 wake(stack, function)
-            for pid in stack.aws.workers(function):
-                now = _processor_seconds(pid)
-                if now is None or now <= used.setdefault(pid, now):
-                    continue
-                os.kill(pid, signal.SIGKILL)
-                self.killed.append(pid)
-                over.wait(AT_LEAST_SECONDS_APART)
-                break
+            if now > looked + _LIST_EVERY_SECONDS:
+                looked = now
+                slept = {pid: slept.get(pid, _UNKNOWN) for pid in stack.aws.workers(function)}
+            for pid, before in slept.items():
+                times = _sleeps(pid)
+                if times is not None and before not in (_UNKNOWN, times):
+                    os.kill(pid, signal.SIGKILL)
+                    self.killed.append(pid)
+                    over.wait(AT_LEAST_SECONDS_APART)
+                    looked = 0.0
+                    break
+                slept[pid] = _UNKNOWN if times is None else times
 
 
 def wake(stack: LocalStack, function: str) -> None:
@@ -67,9 +75,11 @@ def wake(stack: LocalStack, function: str) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="{}")
 
 
-def _processor_seconds(pid: int) -> float | None:
+def _sleeps(pid: int) -> int | None:
+    """How often a process has gone to sleep; None while it is starting, and when it has ended."""
     try:
-        times = psutil.Process(pid).cpu_times()
+        process = psutil.Process(pid)
+        age = time.time() - process.create_time()
+        return int(process.num_ctx_switches().voluntary) if age > STARTING_SECONDS else None
     except psutil.NoSuchProcess:
         return None
-    return float(times.user + times.system)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from functions.cases.rows import CaseRow
@@ -69,12 +70,36 @@ def line(row: CaseRow, entry: dict[str, Any]) -> str:
         owner = f" → {entry['role']}{' ' + entry['person'] if 'person' in entry else ''}" if "role" in entry else ""
         until = f" until {clock(entry['due'])}" if "due" in entry and "role" in entry else ""
         color = "red" if entry.get("missed_deadline") else "yellow" if entry["reason"] == "override" else "green"
-        what = f"[{color}]{entry['transition']:5}[/{color}] {source} → [bold]{target}[/bold]{owner}{until}  ({entry['because']})"
+        what = f"[{color}]{entry['transition']:5}[/{color}] {source} → [bold]{target}[/bold]{owner}{until}  ({escape(entry['because'])})"
     else:
-        by = f"{entry.get('actor', 'Baton')}"
-        to = f" → {entry['role']} {entry.get('person', '')}" if "role" in entry else ""
-        what = f"[cyan]{entry['kind']}[/cyan] {entry['event']} by {by}{to}  ({entry['because']})"
+        what = _told(entry)
     return f"{clock(entry['at'])}  {where}  {what}"
+
+
+def _told(entry: dict[str, Any]) -> str:
+    """What an entry that moves nothing tells, as a sentence."""
+    event, because = f"[cyan]{entry['event']}[/cyan]", escape(entry["because"])
+    who = entry.get("actor", "Baton") + (f" ({entry['actor_role']})" if "actor_role" in entry else "")
+    to = f"{entry.get('role', 'nobody')}{' ' + entry['person'] if 'person' in entry else ''}"
+    match entry["kind"]:
+        case "claimed":
+            return f"{who} [cyan]claims[/cyan] the step"
+        case "reassigned":
+            return f"{who} [cyan]hands the step on[/cyan] to {to}  ({because})"
+        case "declined":
+            return f"{who} [cyan]declines[/cyan] the step; it goes to {to}  ({because})"
+        case "deferred":
+            return f"{event} from {who} waits for a later state  ({because})"
+        case "refused":
+            return f"{event} from {who} is [red]refused[/red]  ({because})"
+        case "recorded":
+            return f"{event} from {who} is noted  ({because})"
+        case "item_done":
+            return f"{event} from {who} checks off an item  ({because})"
+        case "repaired":
+            return f"the execution is [cyan]repaired[/cyan]  ({because})"
+        case other:
+            return f"{other.replace('_', ' ')}: {event} from {who}  ({because})"
 
 
 def owners(rows: list[CaseRow]) -> Table:
@@ -88,5 +113,6 @@ def owners(rows: list[CaseRow]) -> Table:
         owner = (
             "nobody: ended" if task is None else task.role + (f" {task.person} ({task.status})" if task.person else "")
         )
-        table.add_row(row.facility, row.id[:6], state.title, owner, clock(row.case.entered), clock(row.case.due))
+        since = task.since if task is not None else row.ended_at
+        table.add_row(row.facility, row.id[:6], state.title, owner, clock(since), clock(row.case.due))
     return table

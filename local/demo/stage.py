@@ -25,6 +25,8 @@ from local.connection import Connection
 from local.demo.people import PATIENTS, Patient, Staff
 
 POLL_SECONDS = 0.15
+PATIENCE_SECONDS = 240.0
+"""How long anything may take that must happen: long enough for work that died several times to be done again."""
 
 
 class TooLate(RuntimeError):
@@ -152,7 +154,7 @@ class Stage:
         case = self.case(who)
         return case.state if case is not None else None
 
-    def until(self, what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, what: str, holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until something holds. Raises TooLate."""
         end = time.monotonic() + seconds
         while not holds():
@@ -161,11 +163,11 @@ class Stage:
             self._watch()
             time.sleep(POLL_SECONDS)
 
-    def until_state(self, who: Patient, *states: str, seconds: float = 60) -> None:
+    def until_state(self, who: Patient, *states: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the patient's case is in one of the states. Raises TooLate."""
         self.until(f"{who.encounter} in {' or '.join(states)}", lambda: self.state(who) in states, seconds)
 
-    def until_placed(self, *ids: str, seconds: float = 60) -> None:
+    def until_placed(self, *ids: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until events have been placed: their marks are there. Raises TooLate."""
         self.until(
             f"{len(ids)} events placed",

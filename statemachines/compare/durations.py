@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from statemachines.compare.guards import Reasoner, Values
-from statemachines.compare.sense import NEVER, any_of
+from statemachines.compare.sense import any_of
+from statemachines.compare.settings import Pair
 from statemachines.compare.words import Words, listed, value
 from statemachines.definition import Deadline, Duration, Name, Unit
 from statemachines.expressions import AnyGuard
@@ -18,14 +19,14 @@ class Length(NamedTuple):
     """So many seconds or business days; or ``unset``, the parameter that should have held it."""
 
     seconds: float = 0.0
-    business_days: float = 0.0
+    business_days: float | None = None
     unset: Name | None = None
 
     def __str__(self) -> str:
         """As a person says it."""
         if self.unset is not None:
             return f"as long as {self.unset} says"
-        if self.business_days:
+        if self.business_days is not None:
             return f"{self.business_days:g} business day{'' if self.business_days == 1 else 's'}"
         return value(self.seconds / 60, "min")
 
@@ -55,40 +56,72 @@ def guards(deadline: Deadline | None) -> Iterator[AnyGuard]:
         yield from (sooner.when for sooner in deadline.sooner)
 
 
-def same_limits(
-    one: Deadline | None, other: Deadline | None, values: Values, others: Values, free: Values, free_others: Values, r: Reasoner
-) -> bool:
-    """Whether two deadlines give every case the same time: one under ``values``, the other under ``others``.
-
-    Guards see only what no patient changes, ``free`` and ``free_others``. Whatever limit is asked for, both must be within
-    it in the same situations; business days, whose length depends on the day, are compared one by one.
-    """
+def same_limits(one: Deadline | None, other: Deadline | None, pair: Pair, reasoner: Reasoner) -> bool:
+    """Whether two deadlines give every case the same time under a pair of settings, whatever its patient's care plan says."""
     if one is None or other is None:
         return one is other
-    left, right = _limits(one, values), _limits(other, others)
-    if any(len_.business_days or len_.unset for len_, _ in (*left, *right)):
-        return len(left) == len(right) and all(
-            a == b and r.compare(g, h, free, free_others).same is True for (a, g), (b, h) in zip(left, right, strict=True)
-        )
-    marks = sorted({len_.seconds for len_, _ in (*left, *right)})
-    return all(
-        r.compare(_within(left, mark), _within(right, mark), free, free_others).same is True for mark in marks
+    left, right = _limits(one, pair.old.values), _limits(other, pair.new.values)
+    return _alike(left, right, pair.old.fixed, pair.new.fixed, reasoner) and _alike(
+        left, right, pair.old.values, pair.new.values, reasoner
     )
 
 
-def _limits(deadline: Deadline, values: Values) -> list[tuple[Length, AnyGuard | None]]:
+def same_whatever_is_set(one: Deadline | None, other: Deadline | None, reasoner: Reasoner) -> bool:
+    """Whether two deadlines give the same time whatever facilities set.
+
+    Lengths that come from parameters are the same only when they come from the same parameters.
+    """
+    if one is None or other is None:
+        return one is other
+    if not any(duration.parameter for duration in (*durations(one), *durations(other))):
+        return _alike(_limits(one, {}), _limits(other, {}), {}, {}, reasoner)
+    left, right = _by_source(one), _by_source(other)
+    return left.keys() == right.keys() and all(
+        reasoner.compare(_either(left[key]), _either(right[key])).same is True for key in left
+    )
+
+
+_Limits = list[tuple[Length, AnyGuard | None]]
+
+
+def _alike(left: _Limits, right: _Limits, values: Values, others: Values, reasoner: Reasoner) -> bool:
+    """Whatever limit is asked for, both must be within it in the same situations.
+
+    Business days, whose length depends on the day, are compared one by one.
+    """
+    if any(limit.business_days is not None or limit.unset for limit, _ in (*left, *right)):
+        return len(left) == len(right) and all(
+            a == b and reasoner.compare(g, h, values, others).same is True
+            for (a, g), (b, h) in zip(left, right, strict=True)
+        )
+    marks = sorted({limit.seconds for limit, _ in (*left, *right)})
+    return all(
+        reasoner.compare(_within(left, mark), _within(right, mark), values, others).same is True for mark in marks
+    )
+
+
+def _by_source(deadline: Deadline) -> dict[tuple[Length, Unit | None], list[AnyGuard | None]]:
+    found: dict[tuple[Length, Unit | None], list[AnyGuard | None]] = {}
+    for duration, guard in [(deadline.within, None), *((s.within, s.when) for s in deadline.sooner)]:
+        key = (length(duration, {}), duration.unit if duration.parameter is not None else None)
+        found.setdefault(key, []).append(guard)
+    return found
+
+
+def _either(guards_: list[AnyGuard | None]) -> AnyGuard | None:
+    return None if None in guards_ else any_of(guard for guard in guards_ if guard is not None)
+
+
+def _limits(deadline: Deadline, values: Values) -> _Limits:
     return [
         (length(deadline.within, values), None),
         *((length(sooner.within, values), sooner.when) for sooner in deadline.sooner),
     ]
 
 
-def _within(limits: list[tuple[Length, AnyGuard | None]], seconds: float) -> AnyGuard | None:
+def _within(limits: _Limits, seconds: float) -> AnyGuard | None:
     """When the time is at most so long."""
-    short = [guard for len_, guard in limits if len_.seconds <= seconds]
-    if None in short:
-        return None
-    return any_of(guard for guard in short if guard is not None) if short else NEVER
+    return _either([guard for limit, guard in limits if limit.seconds <= seconds])
 
 
 def in_words(deadline: Deadline | None, values: Values, words: Words) -> str:
@@ -100,6 +133,6 @@ def in_words(deadline: Deadline | None, values: Values, words: Words) -> str:
     return "; ".join(said)
 
 
-def in_full(deadline: Deadline) -> str:
-    """Where the lengths come from: constants, or parameters by name."""
-    return listed(d.parameter or str(length(d, {})) for d in durations(deadline))
+def parameters(deadline: Deadline | None) -> str:
+    """Where the lengths come from: the parameters by name, and constants."""
+    return listed(dict.fromkeys(duration.parameter or str(length(duration, {})) for duration in durations(deadline)))

@@ -45,6 +45,11 @@ class RangeChange:
         return f"{self.where}: {change}" if self.where else change
 
     @property
+    def told(self) -> bool:
+        """Whether it says more than that the guard came or went altogether."""
+        return bool(self.where) or not {self.before, self.after} <= {ANYTHING, NOTHING}
+
+    @property
     def weight(self) -> tuple[int, int]:
         """How much there is to read: a range that became another range reads better than one that came or went."""
         gone = sum(side in (ANYTHING, NOTHING) for side in (self.before, self.after))

@@ -52,7 +52,7 @@ class Words:
 
 def value(it: Value, unit: str | None) -> str:
     """A value with its unit."""
-    return _ANY.value(it, unit)
+    return _ANY.value(it, None if unit == "1" else unit)
 
 
 _ANY = Wording(

@@ -10,7 +10,12 @@ from events.catalog import CATALOG
 from events.catalog.base import EventData
 from statemachines.definition import ValueType
 
-_TYPES = {"number": ValueType.NUMBER, "integer": ValueType.NUMBER, "boolean": ValueType.BOOLEAN, "string": ValueType.CODE}
+_TYPES = {
+    "number": ValueType.NUMBER,
+    "integer": ValueType.NUMBER,
+    "boolean": ValueType.BOOLEAN,
+    "string": ValueType.CODE,
+}
 
 
 class Field(NamedTuple):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from events.catalog import CATALOG
 from statemachines.definition import (
     CHECKLIST_COMPLETED,
     DEADLINE_MISSED,
+    SUB_CASE_REQUESTED,
     Definition,
     State,
     StateKind,
@@ -17,6 +19,10 @@ from statemachines.verify.finding import Place
 
 OPENING = -1
 """The position of "no case yet", from which opening arrows lead."""
+
+
+LIFE = ("transfer", "merge", "discharge", "death", "cancellation")
+"""The turns of a patient's life that a workflow answers."""
 
 
 class Edge(NamedTuple):
@@ -33,7 +39,9 @@ class Index:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.states: tuple[State, ...] = tuple({state.name: state for state in reversed(definition.states)}.values())[::-1]
+        self.states: tuple[State, ...] = tuple({state.name: state for state in reversed(definition.states)}.values())[
+            ::-1
+        ]
         self.position = {state.name: place for place, state in enumerate(self.states)}
         self.roles = {role.code: role for role in definition.roles}
         self.facts = {fact.name: fact for fact in definition.facts}
@@ -50,6 +58,9 @@ class Index:
             self.entering[edge.target].append(edge)
             key = (edge.source, edge.transition.on)
             self.groups[key] = (*self.groups.get(key, ()), edge)
+        lifecycle = definition.lifecycle
+        self.life: dict[str, str] = {event: kind for kind in LIFE if (event := getattr(lifecycle, kind)) is not None}
+        """The events that tell of the patient's life, each with what it tells."""
         self.works = {state.work.name: state.work for state in self.states if state.work is not None}
         self.subcases = {state.opens.workflow: state.opens for state in self.states if state.opens is not None}
         self.outcomes = {f"{w.name}.{outcome}" for w in self.works.values() for outcome in w.outcomes}
@@ -70,8 +81,19 @@ class Index:
                 number += 1
 
     def own_event(self, event: str) -> bool:
-        """Whether Baton itself makes the event: a deadline, a system step's outcome, a checklist, a sub-case's end."""
-        return event in (DEADLINE_MISSED, CHECKLIST_COMPLETED) or event in self.outcomes or event in self.ends
+        """Whether Baton itself makes the event: a deadline, a system step's outcome, a checklist, a sub-case's request or end."""
+        return (
+            event in (DEADLINE_MISSED, CHECKLIST_COMPLETED, SUB_CASE_REQUESTED)
+            or event in self.outcomes
+            or event in self.ends
+        )
+
+    def by_person(self, event: str) -> bool:
+        """Whether a person performs something by the event; not Baton, nor a device, nor a turn of the patient's life."""
+        if self.own_event(event) or event in self.life:
+            return False
+        row = CATALOG.get(event)
+        return row is None or not row.observation
 
     def open_states(self) -> Iterator[tuple[int, State]]:
         """The states in which a case is open, with their positions."""

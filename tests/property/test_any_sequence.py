@@ -148,7 +148,7 @@ def _down(down: bool, h: Happening) -> None:
 
 def _sweep(h: Happening) -> None:
     if not h.world.following.down:
-        list(sweep(h.world.services))
+        list(sweep(h.world.services, h.world.mirrors))
 
 
 def _outcome(work: str, outcome: str, h: Happening) -> None:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from cdk.grants import GRANTS, Actor, Grant, On
-from functions.cases import keys
 from functions.cases.adapters.stepfunctions import name as execution_name
 from functions.cases.keys import journal
 from functions.cases.rows import CaseRow
 from functions.cases.table import Key, Put, Update
+from tests.stack.executions import history
 from tests.stack.lambdas import Lambdas, from_queue, from_stream
-from tests.stack.roles import connection_machine
 from tests.stack.ward import Ward
 
 Attempt: TypeAlias = Callable[[], str | None]
@@ -44,6 +43,8 @@ READING_A_STREAM = (
     "dynamodb:ListStreams",
 )
 _ANSWERED_WITHIN_SECONDS = 8.0
+TIMER_SECONDS = 4
+"""Long enough to take a permission away before it fires."""
 
 
 class Gym:
@@ -61,11 +62,14 @@ class Gym:
         return lambda: self.lambdas.failure(actor, event)
 
     def cold(self, actor: Actor, attempt: Attempt) -> Attempt:
-        """The attempt in a new worker, which has nothing in memory yet."""
+        """The attempt in a worker that has nothing in memory yet."""
+        self.lambdas.forget(actor)
 
         def anew() -> str | None:
-            self.lambdas.forget(actor)
-            return attempt()
+            said = attempt()
+            if said is None:
+                self.lambdas.forget(actor)  # it knows by now what it would have to ask for; the next one does not
+            return said
 
         return anew
 
@@ -119,29 +123,16 @@ class Gym:
 
         return attempt
 
-    def executed(self, state: str) -> Attempt:
-        """Let an execution come to a state, and see what its history says of it."""
+    def executed(self, row: CaseRow) -> Attempt:
+        """See whether a case's execution gets on, or what its history says of the attempt."""
 
-        def attempt() -> str | None:
-            row = self.ward.started(state)
-            machine = connection_machine(self.ward.connection).replace(":stateMachine:", ":execution:")
-            arn = f"{machine}:{execution_name(row.id, row.generation)}"
+        def outcome() -> str | None:
+            if self.ward.row(row.id).visit > row.visit:
+                return ""
+            said = json.dumps(history(self.ward.connection, row), default=str)
+            return said if "not authorized" in said else None
 
-            def outcome() -> str | None:
-                events = self.aws.client("stepfunctions").get_execution_history(
-                    executionArn=arn, maxResults=1000
-                )["events"]
-                said = json.dumps(events, default=str)
-                if "not authorized" in said:
-                    return said
-                return "" if self.ward.row(row.id).visit > row.visit or self._parked(row) else None
-
-            return self.ward.eventually(outcome, _ANSWERED_WITHIN_SECONDS) or None
-
-        return attempt
-
-    def _parked(self, row: CaseRow) -> bool:
-        return self.ward.row(row.id).parked_visit >= row.visit
+        return lambda: self.ward.eventually(outcome) or None
 
     def without_retries(self, actor: Actor, attempt: Attempt) -> Attempt:
         """The attempt while the function's mapping gives up on a record at once."""
@@ -329,14 +320,14 @@ def first_look(gym: Gym) -> Attempt:
 # ── state machines ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def waits(gym: Gym) -> Attempt:
-    """An execution comes to a state that waits."""
-    return gym.executed("ordered")
+def times_out(gym: Gym) -> Attempt:
+    """An execution's wait ends, and the deadline is to be decided."""
+    return gym.executed(gym.ward.waiting("ordered", TIMER_SECONDS))
 
 
 def works(gym: Gym) -> Attempt:
     """An execution comes to a state in which the system works."""
-    return gym.executed("filing")
+    return gym.executed(gym.ward.about_to_work())
 
 
 # ── which needs what ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -353,9 +344,7 @@ def _log(actor: Actor, prepare: Callable[[Gym], Mapping[str, Any]]) -> dict[tupl
     return {(actor, verb, On.OWN_LOGS): exercise for verb in ("logs:CreateLogStream", "logs:PutLogEvents")}
 
 
-def _poll(
-    actor: Actor, on: On, message: Callable[[Gym], Mapping[str, str]]
-) -> dict[tuple[Actor, str, On], Exercise]:
+def _poll(actor: Actor, on: On, message: Callable[[Gym], Mapping[str, str]]) -> dict[tuple[Actor, str, On], Exercise]:
     def exercise(gym: Gym) -> Attempt:
         sqs = gym.aws.client("sqs")
         arn = str(gym.lambdas.mapping(actor)["EventSourceArn"])
@@ -382,20 +371,22 @@ _NOBODY = {"case": "nobody", "generation": 1, "visit": 1, "entry": 0}
 """A request about a case that does not exist: enough to be logged."""
 
 EXERCISES: Mapping[tuple[Actor, str, On], Exercise] = {
-    **_log(Actor.INTAKE, lambda gym: from_queue("{")),
-    **_log(Actor.FOLLOW, lambda gym: {"action": "deadline", **_NOBODY}),
-    **_log(Actor.WORK, lambda gym: {"action": "work", "work": "file_documentation", **_NOBODY}),
+    **_log(Actor.INTAKE, lambda _: from_queue("{")),
+    **_log(Actor.FOLLOW, lambda _: {"action": "deadline", **_NOBODY}),
+    **_log(Actor.WORK, lambda _: {"action": "work", "work": "file_documentation", **_NOBODY}),
     **_log(Actor.RELAY, lambda gym: from_stream(gym.entry(gym.ward.unfollowed("ordered")))),
-    **_log(Actor.WRITEBACK, lambda gym: from_queue({"case": "nobody", "seq": 1}, group="nobody")),
-    **_log(Actor.RECONCILE, lambda gym: from_queue({})),
-    **dict.fromkeys(((Actor.INTAKE, v, On.TABLE) for v in _on_table("GetItem Query PutItem ConditionCheckItem")), order),
+    **_log(Actor.WRITEBACK, lambda _: from_queue({"case": "nobody", "seq": 1}, group="nobody")),
+    **_log(Actor.RECONCILE, lambda _: from_queue({})),
+    **dict.fromkeys(
+        ((Actor.INTAKE, v, On.TABLE) for v in _on_table("GetItem Query PutItem ConditionCheckItem")), order
+    ),
     (Actor.INTAKE, "dynamodb:UpdateItem", On.TABLE): move,
     (Actor.INTAKE, "dynamodb:DeleteItem", On.TABLE): order_after_event,
     (Actor.INTAKE, "states:StartExecution", On.MACHINES): order,
     (Actor.INTAKE, "states:SendTaskSuccess", On.MACHINES): move_followed,
     (Actor.INTAKE, "secretsmanager:GetSecretValue", On.HMAC_SECRET): first_order,
     (Actor.INTAKE, "kms:Decrypt", On.KEY): order,
-    **_poll(Actor.INTAKE, On.EVENTS, lambda gym: {"MessageBody": "{"}),
+    **_poll(Actor.INTAKE, On.EVENTS, lambda _: {"MessageBody": "{"}),
     **dict.fromkeys(
         ((Actor.FOLLOW, v, On.TABLE) for v in _on_table("GetItem Query PutItem UpdateItem ConditionCheckItem")),
         deadline,
@@ -429,8 +420,8 @@ EXERCISES: Mapping[tuple[Actor, str, On], Exercise] = {
     (Actor.RECONCILE, "states:DescribeExecution", On.EXECUTIONS): unstarted,
     (Actor.RECONCILE, "secretsmanager:GetSecretValue", On.HMAC_SECRET): first_look,
     (Actor.RECONCILE, "kms:Decrypt", On.KEY): unstarted,
-    **_poll(Actor.RECONCILE, On.RECONCILE, lambda gym: {"MessageBody": "{}"}),
-    (Actor.MACHINES, "lambda:InvokeFunction", On.FOLLOW): waits,
+    **_poll(Actor.RECONCILE, On.RECONCILE, lambda _: {"MessageBody": "{}"}),
+    (Actor.MACHINES, "lambda:InvokeFunction", On.FOLLOW): times_out,
     (Actor.MACHINES, "lambda:InvokeFunction", On.WORK): works,
 }
 """Which exercise misses which permission."""

@@ -40,9 +40,7 @@ class Lambdas:
         """What a function has logged since a moment (epoch seconds)."""
         group = self._client.get_function_configuration(FunctionName=name(actor))["LoggingConfig"]["LogGroup"]
         # CloudWatch's times are whole milliseconds.
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=int(since * 1000)
-        )
+        pages = self._logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=int(since * 1000))
         return "\n".join(event["message"] for page in pages for event in page["events"])
 
     def mapping(self, actor: Actor) -> dict[str, Any]:

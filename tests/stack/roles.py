@@ -12,6 +12,7 @@ from typing import Any
 from cdk.grants import Actor, Grant, On
 from local.connection import Connection
 from local.deploy import STACK
+from tests.stack.executions import machine
 
 POLICY = "Grants"
 
@@ -46,14 +47,11 @@ class Roles:
     def name(self, actor: Actor) -> str:
         """The name of an actor's role."""
         if actor is Actor.MACHINES:
-            definition = connection_machine(self._connection)
-            arn = self._connection.aws.client("stepfunctions").describe_state_machine(stateMachineArn=definition)[
-                "roleArn"
-            ]
+            client = self._connection.aws.client("stepfunctions")
+            arn = client.describe_state_machine(stateMachineArn=machine(self._connection))["roleArn"]
         else:
-            arn = self._connection.aws.client("lambda").get_function_configuration(FunctionName=f"{STACK}-{actor}")[
-                "Role"
-            ]
+            client = self._connection.aws.client("lambda")
+            arn = client.get_function_configuration(FunctionName=f"{STACK}-{actor}")["Role"]
         return str(arn).rpartition("/")[2]
 
     @contextmanager
@@ -69,12 +67,6 @@ class Roles:
 
     def _put(self, role: str, document: Mapping[str, Any]) -> None:
         self._iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document))
-
-
-def connection_machine(connection: Connection) -> str:
-    """The ARN of the one state machine."""
-    (definition,) = connection.definitions
-    return f"{connection.outputs.machine_prefix}{definition.workflow}-v{definition.version}"
 
 
 def lacking(document: Mapping[str, Any], grant: Grant) -> dict[str, Any]:

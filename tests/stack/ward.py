@@ -11,11 +11,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from events.catalog import CATALOG
 from functions.cases import keys
 from functions.cases.facilities import register
 from functions.cases.intake import take_in
 from functions.cases.ports import Executions, Services, Signal
-from functions.cases.rows import CaseRow, case_from
+from functions.cases.rows import CaseRow, case_from, signal, visit_from
 from functions.cases.store import load_case
 from functions.cases.table import Key, Update
 from local.demo.people import Staff
@@ -53,7 +54,7 @@ class Nobody(Executions):
     def succeed(self, token: str, signal: Signal) -> None:
         """See Executions.succeed."""
 
-    def status(self, workflow: str, version: int, case: str, generation: int) -> str | None:
+    def status(self, *_: object, **__: object) -> str | None:
         """See Executions.status."""
         return None
 
@@ -97,8 +98,7 @@ class Ward:
             detail["subject"] = {"patient": f"P-{encounter}", "encounter": encounter}
         if by is not None:
             detail["actor"] = {"id": by.id, "role": by.roles[0]}
-        source = "baton.roster" if type.startswith("shift_") else "baton.platform"
-        return json.dumps({"source": source, "detail-type": type, "detail": detail})
+        return json.dumps({"source": str(min(CATALOG[type].sources)), "detail-type": type, "detail": detail})
 
     def next(self, encounter: str, to: str) -> str:
         """The event that leads to a state of the course, as the queue delivers it."""
@@ -116,9 +116,18 @@ class Ward:
         row = self._brought(self.followed, encounter or self.encounter(), state)
         return self.eventually(lambda: self._parked(row.id))
 
-    def started(self, state: str) -> CaseRow:
-        """A new case in a state of the course, whose execution is on its way there."""
-        return self._brought(self.followed, self.encounter(), state)
+    def waiting(self, state: str, seconds: int) -> CaseRow:
+        """A new case that is overdue, whose execution waits no longer than these seconds."""
+        row = self.overdue(self.unfollowed(state))
+        visit = self.connection.table.get(keys.visit(row.id, row.visit))
+        assert visit is not None
+        first = {**signal(visit_from(visit), row.generation, time.time()), "timeout": seconds}
+        self.followed.executions.start(row.workflow, row.version, row.id, row.generation, first)
+        return self.eventually(lambda: self._parked(row.id))
+
+    def about_to_work(self) -> CaseRow:
+        """A new case whose system step is next, and whose execution is on its way there."""
+        return self._brought(self.followed, self.encounter(), "filing")
 
     def moved_ahead(self, row: CaseRow, to: str) -> CaseRow:
         """Move a case on without telling its execution."""

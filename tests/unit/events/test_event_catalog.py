@@ -69,7 +69,7 @@ def test_who_must_be_named() -> None:
     observations = {kind.name for kind in KINDS if kind.observation}
     roster = {kind.name for kind in KINDS if kind.sources == {Source.ROSTER}}
 
-    assert observations == {"spo2_observed", "news2_scored"}
+    assert observations == {"spo2_observed", "news2_scored", "critical_result_reported", "result_corrected"}
     assert {kind.name for kind in KINDS if not kind.needs_subject} == roster == {"shift_started", "shift_ended"}
     assert {kind.name for kind in KINDS if not kind.needs_actor} == observations | roster
 
@@ -79,11 +79,13 @@ def test_who_may_send() -> None:
         return {kind.name for kind in KINDS if kind.sources == set(sources)}
 
     assert only(Source.ROSTER) == {"shift_started", "shift_ended"}
-    assert only(Source.PLATFORM) == {"filing_retry_requested"}
+    asked = {"filing_retry_requested", "order_sending_requested", "result_call_requested"}
+    assert only(Source.PLATFORM) == asked, "what a person asks of Baton"
     # The record is the authority on where a patient is, and who a patient is.
-    registered = {"patient_transferred", "patient_discharged", "patient_died", "patient_merged"}
+    moved = {"patient_transferred", "patient_discharged", "patient_readmitted"}
+    registered = moved | {"patient_died", "patient_merged"}
     assert only(Source.EMR) == {"spo2_observed"} | registered
-    assert len(only(Source.PLATFORM, Source.EMR)) == len(KINDS) - 8
+    assert len(only(Source.PLATFORM, Source.EMR)) == len(KINDS) - 2 - len(asked) - 1 - len(registered)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

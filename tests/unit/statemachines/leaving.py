@@ -9,6 +9,7 @@ from events.catalog import (
     AssessmentCompleted,
     CarePlanUpdated,
     ContactNumberConfirmed,
+    DischargePlanCancelled,
     DischargePlanned,
     EquipmentDelivered,
     HomeOxygenOrderCancelled,
@@ -119,7 +120,7 @@ def leaving(*, needed: int | None = None, version: int = 1) -> Definition:
     )  # fmt: skip
     ordering = waiting(
         "ordering", "Ordering", owner=RN, within=hours(6), do="Follow the kit", emr=emr("on-hold", "ordering"),
-        records={Spo2Observed: "noted"}, opens=opens(KIT, DELIVERED, WITHDRAWN, EXPIRED),
+        records={Spo2Observed: "noted", CarePlanUpdated: "plan noted"}, opens=opens(KIT, DELIVERED, WITHDRAWN, EXPIRED),
     )  # fmt: skip
     gone = end("gone", "Gone", emr=emr("completed", "gone"))
     off = end("off", "Off", emr=emr("cancelled", "off"))
@@ -129,7 +130,7 @@ def leaving(*, needed: int | None = None, version: int = 1) -> Definition:
         events=tuple(
             expect(e) for e in (
                 DischargePlanned, AssessmentCompleted, QualifyingTestCompleted, Spo2Observed, CarePlanUpdated, NoteWritten,
-                OxygenEducationCompleted, ContactNumberConfirmed, PatientTransferred, OrderCancelled,
+                OxygenEducationCompleted, ContactNumberConfirmed, PatientTransferred, OrderCancelled, DischargePlanCancelled,
             )
         ),
         states=(planned, preparing, ordering, gone, off),
@@ -145,6 +146,7 @@ def leaving(*, needed: int | None = None, version: int = 1) -> Definition:
             T("L-9", ordering, on=ended(KIT, EXPIRED), to=planned, because="no kit in time"),
             T("L-10", ordering, on=DEADLINE, to=planned, because="nobody knows of the kit"),
             T("L-11", planned, on=DEADLINE, to=None, because="not decided in time"),
+            T("L-12", ordering, on=DischargePlanCancelled, to=planned, because="not yet"),
         ),
     )  # fmt: skip
 
@@ -160,5 +162,6 @@ DATA: Mapping[str, Mapping[str, Any]] = {
     "contact_number_confirmed": {"answers": "patient"},
     "patient_transferred": {"to_unit": "U-2"},
     "order_cancelled": {"reason": "not today"},
+    "discharge_plan_cancelled": {"reason": "not yet"},
 }
 """What an event must say, by type."""

@@ -1,0 +1,28 @@
+"""Facilities in few words, for networks of three and of a hundred and sixty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from statemachines.compare.words import listed
+
+MOST_NAMES = 4
+"""More names than this are counted instead."""
+
+
+def where(facilities: Sequence[str], all_: int) -> str:
+    """ "everywhere", "nowhere", "northfield and southgate", "12 of 160 facilities"."""
+    if not facilities:
+        return "nowhere"
+    if len(facilities) == all_ and all_ > 1:
+        return "everywhere"
+    if len(facilities) <= MOST_NAMES:
+        return listed(facilities)
+    return f"{len(facilities)} of {all_} facilities"
+
+
+def names(facilities: Sequence[str]) -> str:
+    """The first names and how many more."""
+    if len(facilities) <= MOST_NAMES:
+        return listed(facilities)
+    return f"{', '.join(facilities[:MOST_NAMES])} and {len(facilities) - MOST_NAMES} more"

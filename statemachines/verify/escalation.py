@@ -1,0 +1,169 @@
+"""Escalation: where deadlines lead when nobody acts.
+
+The rule, as escalation policies of hospitals have it (an unanswered call goes up the chain of command, and stays there): each
+missed deadline may hand the case on, never back to a step that failed to answer before; the ladder ends in a step that
+returns to itself, a reminder, and there whoever is reminded is somebody that nobody below is, or the facility's always staffed
+role, above which there is nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from statemachines.definition import DEADLINE_MISSED, State, StateKind
+from statemachines.verify import codes
+from statemachines.verify.course import facilities
+from statemachines.verify.finding import Finding
+from statemachines.verify.graph import step
+from statemachines.verify.index import OPENING, Edge
+from statemachines.verify.machines import Machines
+from statemachines.verify.overlays import Overlay
+
+
+def check_escalation(machines: Machines) -> Iterator[Finding]:
+    """Circles, ends with nobody new, and arrows that contradict what the state says."""
+    index, union = machines.index, machines.union
+    ladder: dict[int, list[Edge]] = {}
+    for place, _ in index.open_states():
+        rungs = [
+            edge
+            for edge in index.groups.get((place, DEADLINE_MISSED), ())
+            if union.enabled[edge.number] and not edge.transition.by
+        ]
+        if rungs and union.graph.reached[place]:
+            ladder[place] = rungs
+    yield from _circles(machines, ladder)
+    yield from _ends(machines, ladder)
+    yield from _elsewhere(machines, ladder)
+
+
+def _circles(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Finding]:
+    """Peels off what is in no circle, then walks each circle once."""
+    index = machines.index
+    following = {
+        place: {e.target for e in rungs if e.target != place and e.target in ladder} for place, rungs in ladder.items()
+    }
+    preceding: dict[int, set[int]] = {place: set() for place in ladder}
+    for place, targets in following.items():
+        for target in targets:
+            preceding[target].add(place)
+    for onwards, back in ((following, preceding), (preceding, following)):
+        free = [place for place in onwards if not onwards[place]]
+        while free:
+            gone = free.pop()
+            for other in back.pop(gone):
+                onwards[other].discard(gone)
+                if not onwards[other]:
+                    free.append(other)
+            onwards.pop(gone)
+    seen: set[int] = set()
+    for start in sorted(following):
+        walk: list[int] = []
+        place = start
+        while place not in seen:
+            seen.add(place)
+            walk.append(place)
+            place = min(following[place])
+        if place in walk:
+            circle = walk[walk.index(place) :]
+            names = " → ".join(index.title(p) for p in (*circle, circle[0]))
+            edges = [
+                next(e for e in ladder[p] if e.target == q)
+                for p, q in zip(circle, (*circle[1:], circle[0]), strict=True)
+            ]
+            yield codes.ESCALATION_CYCLES.found(
+                index.place(
+                    state=index.states[circle[0]].name,
+                    transition=", ".join(e.transition.id for e in edges),
+                    event=DEADLINE_MISSED,
+                ),
+                f"When nobody answers, the case goes round for ever: {names}.",
+                (*machines.union.graph.way_to(circle[0]), *map(step, edges)),
+            )
+
+
+def _ends(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Finding]:
+    index, graph = machines.index, machines.union.graph
+    for place, rungs in ladder.items():
+        for edge in rungs:
+            if index.states[edge.target].kind is StateKind.END:
+                yield codes.ESCALATION_ENDS.found(
+                    index.place(state=index.states[place].name, transition=edge.transition.id),
+                    f"When nobody acts in {index.title(place)} in time, the case ends in {index.title(edge.target)}, and nobody is told.",
+                    (*graph.way_to(place), step(edge)),
+                )
+        if all(edge.target == place for edge in rungs):
+            yield from _top(machines, place, rungs[0])
+
+
+def _top(machines: Machines, place: int, edge: Edge) -> Iterator[Finding]:
+    """The last step of a ladder, which returns to itself."""
+    index, union = machines.index, machines.union
+    owner = index.states[place].owner
+    if owner is None:
+        return  # said elsewhere
+    on_the_way = union.graph.backwards(
+        (place,), lambda e: e.transition.on == DEADLINE_MISSED and bool(union.enabled[e.number])
+    )
+    below = {
+        state.owner
+        for other, state in enumerate(index.states)
+        if on_the_way[other] and other != place and state.kind is StateKind.WAITING and state.owner is not None
+    }
+    trace = (*union.graph.way_to(place), step(edge))
+    alone = [n for n, o in enumerate(machines.overlays) if o.always_staffed != owner and (not below or owner in below)]
+    if alone:
+        yield codes.ESCALATION_ENDS.found(
+            index.place(
+                state=index.states[place].name,
+                transition=edge.transition.id,
+                role=owner,
+                facilities=facilities(machines, alone),
+            ),
+            f"When nobody acts in {index.title(place)}, {edge.transition.id} reminds {owner} again and again; "
+            + (
+                "nobody else was ever told."
+                if not below
+                else f"{owner} did not answer before, and nobody above is told."
+            ),
+            trace,
+        )
+    for n, overlay in enumerate(machines.overlays):
+        if n in alone:
+            continue
+        for name, staffed in overlay.shifts:
+            last = answering(overlay, owner, staffed, machines)
+            first = {answering(overlay, role, staffed, machines) for role in below}
+            if last is not None and last != overlay.always_staffed and first == {last}:
+                yield codes.ESCALATION_ENDS.found(
+                    index.place(
+                        state=index.states[place].name,
+                        transition=edge.transition.id,
+                        role=owner,
+                        facilities=overlay.facilities,
+                        shift=name,
+                    ),
+                    f"On the shift {name}, {last} answers for every step of the escalation to {index.title(place)}: nobody else is told.",
+                    trace,
+                )
+
+
+def answering(overlay: Overlay, role: str, staffed: frozenset[str], machines: Machines) -> str | None:
+    """Who owns a step of ``role`` on a shift, as routing finds them; None when nobody does."""
+    return next((who for who in overlay.chain(role, machines.index) if who in staffed), None)
+
+
+def _elsewhere(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Finding]:
+    index = machines.index
+    for place, rungs in ladder.items():
+        state: State = index.states[place]
+        for edge in rungs:
+            target = index.states[edge.target]
+            if state.escalates_to is None or edge.source == OPENING or target.kind is StateKind.END:
+                continue
+            if target.owner is not None and target.owner != state.escalates_to:
+                yield codes.ESCALATES_ELSEWHERE.found(
+                    index.place(state=state.name, transition=edge.transition.id, role=state.escalates_to),
+                    f"{index.title(place)} says that it escalates to {state.escalates_to}, and {edge.transition.id} hands it to {target.owner}.",
+                    (*machines.union.graph.way_to(place), step(edge)),
+                )

@@ -1,0 +1,139 @@
+"""The machines that a workflow is under its overlays: which arrows can be taken where, and which overlays make the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from statemachines.expressions import AnyGuard, Value
+from statemachines.verify.domain import Vocabulary
+from statemachines.verify.graph import Graph
+from statemachines.verify.index import Edge, Index
+from statemachines.verify.intervals import Contest, Context, TooManyCells
+from statemachines.verify.knowledge import Knowledge
+from statemachines.verify.overlays import Overlay
+from statemachines.verify.units import sound
+
+
+class Group(NamedTuple):
+    """The arrows that one event can take from one state, when they have guards or are more than one."""
+
+    state: int
+    event: str
+    edges: tuple[Edge, ...]
+    contest: Contest
+
+
+class Variant:
+    """One machine: the arrows that can be taken, and the overlays (by position) under which it is so."""
+
+    def __init__(self, index: Index, vocabulary: Vocabulary, enabled: bytes, overlays: tuple[int, ...]) -> None:
+        self.index, self.vocabulary, self.enabled, self.overlays = index, vocabulary, enabled, overlays
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its states and arrows."""
+        return Graph(self.index, self.enabled)
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What its cases know in each state."""
+        return Knowledge(self.graph, self.vocabulary)
+
+
+class Machines:
+    """Everything that overlays make of a workflow, computed once and shared by the checks.
+
+    ``union`` has every arrow that can be taken under some overlay: what is sound there is sound in each variant.
+    """
+
+    def __init__(self, index: Index, vocabulary: Vocabulary, overlays: Sequence[Overlay]) -> None:
+        self.index, self.vocabulary, self.overlays = index, vocabulary, tuple(overlays)
+        self._classes: dict[tuple[str, ...], tuple[tuple[int, ...], ...]] = {}
+        self._contests: dict[tuple[int, ...], Contest | None] = {}
+        self.unsound: set[int] = set()
+        """Numbers of arrows whose guards cannot be reasoned about; what is wrong with them is said elsewhere."""
+        self.groups: tuple[Group, ...] = tuple(self._groups())
+        self.variants: tuple[Variant, ...] = self._variants()
+        self.variant_of = {overlay: variant for variant in self.variants for overlay in variant.overlays}
+        everything = tuple(range(len(self.overlays)))
+        merged = bytes(map(max, zip(*(v.enabled for v in self.variants), strict=True))) if index.edges else b""
+        self.union = self.variants[0] if len(self.variants) == 1 else Variant(index, vocabulary, merged, everything)
+
+    def _groups(self) -> Iterator[Group]:
+        for (state, event), edges in self.index.groups.items():
+            guards = [edge.transition.when for edge in edges]
+            if len(edges) == 1 and guards[0] is None:
+                continue
+            contest = self.contest(guards)
+            if contest is None:
+                self.unsound.update(edge.number for edge in edges)
+            else:
+                yield Group(state, event, edges, contest)
+
+    def contest(self, guards: Sequence[AnyGuard | None]) -> Contest | None:
+        """The contest between guards; None when one of them cannot be reasoned about. Arrows from many states share one."""
+        key = tuple(map(id, guards))
+        if key not in self._contests:
+            fine = all(guard is None or sound(guard, self.vocabulary) for guard in guards)
+            self._contests[key] = Contest(guards, self.vocabulary) if fine else None
+        return self._contests[key]
+
+    def classes(self, parameters: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        """The overlays (by position) in classes within which these parameters have the same values."""
+        found = self._classes.get(parameters)
+        if found is None:
+            alike: dict[tuple[object, ...], list[int]] = {}
+            for place, overlay in enumerate(self.overlays):
+                values: list[tuple[type, Value]] = [(type(v), v) for v in (overlay.parameters[p] for p in parameters)]
+                alike.setdefault(tuple(values), []).append(place)
+            found = self._classes[parameters] = tuple(map(tuple, alike.values()))
+        return found
+
+    def _variants(self) -> tuple[Variant, ...]:
+        base = bytearray(b"\1" * len(self.index.edges))
+        switched_off: list[list[int]] = [[] for _ in self.overlays]
+        for group in self.groups:
+            context = anything(self.vocabulary, group.event)
+            for members in self.classes(group.contest.policy):
+                for place in _impossible(group, self.overlays[members[0]], context):
+                    number = group.edges[place].number
+                    if len(members) == len(self.overlays):
+                        base[number] = 0
+                    else:
+                        for overlay in members:
+                            switched_off[overlay].append(number)
+        alike: dict[bytes, list[int]] = {}
+        for overlay, numbers in enumerate(switched_off):
+            enabled = bytearray(base)
+            for number in numbers:
+                enabled[number] = 0
+            alike.setdefault(bytes(enabled), []).append(overlay)
+        return tuple(
+            Variant(self.index, self.vocabulary, enabled, tuple(members)) for enabled, members in alike.items()
+        )
+
+
+def anything(vocabulary: Vocabulary, event: str) -> Context:
+    """The context in which nothing is known but what the event itself reports."""
+    every = frozenset(vocabulary.facts)
+    return Context(frozenset(), every, vocabulary.always_reported(event), vocabulary.ever_reported(event))
+
+
+def no_blocking(count: int) -> tuple[int, ...]:
+    """No arrow keeps another from being taken."""
+    return (0,) * count
+
+
+def _impossible(group: Group, overlay: Overlay, context: Context) -> list[int]:
+    """The arrows of a group that cannot be taken under an overlay. One that may be overridden can be taken all the same."""
+    try:
+        verdict = group.contest.decide(overlay.parameters, context, no_blocking(len(group.edges)))
+    except TooManyCells:
+        return []
+    return [
+        place
+        for place, edge in enumerate(group.edges)
+        if place not in verdict.possible and not edge.transition.override_by
+    ]

@@ -21,11 +21,11 @@ if $(2) >"$$log" 2>&1; then printf '  %-58s %4s s\n' "$(1)" "$$((SECONDS - start
 else printf '  %s: failed\n' "$(1)" >&2; cat "$$log" >&2; exit 1; fi; touch $@
 endef
 
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test test-faults check format bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## Install everything into .venv, .ministack, node_modules and .bundles
 	@$(MAKE) -s -j4 .venv/.editable .ministack/.installed node_modules/.installed .bundles/.installed
@@ -33,8 +33,11 @@ setup: ## Install everything into .venv, .ministack, node_modules and .bundles
 demo: setup ## Install everything, then show three cases changing hands on the embedded AWS and EMR
 	@$(BIN)/baton demo
 
-test: setup ## Install everything, then run all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup ## Install everything, then run all tests but those of test-faults
+	@$(BIN)/python -m pytest -m "not faults" $(PYTEST_ARGS)
+
+test-faults: setup ## Kill workers, stop the EMR, take permissions away, one after the other; takes a quarter of an hour
+	@$(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
 
 check: setup ## Style, types, import contracts, and that the generated files are current
 	@$(BIN)/ruff check .

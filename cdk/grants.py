@@ -146,17 +146,13 @@ def _grants() -> Iterator[Grant]:
     yield from _rows(Actor.RELAY, On.BUS, "events:PutEvents", "what happened, for others to hear")
 
     yield from _polls(Actor.WRITEBACK, On.WRITEBACK)
-    yield from _table(
-        Actor.WRITEBACK, "GetItem UpdateItem", "the case, and the ledger of writes to the EMR"
-    )
+    yield from _table(Actor.WRITEBACK, "GetItem UpdateItem", "the case, and the ledger of writes to the EMR")
 
     yield from _polls(Actor.RECONCILE, On.RECONCILE)
     yield from _table(Actor.RECONCILE, "GetItem Query PutItem UpdateItem DeleteItem ConditionCheckItem", "the commit")
     yield from _rows(Actor.RECONCILE, On.INDEXES, "dynamodb:Query", "the sweep finds what is overdue or unfollowed")
     yield from _rows(Actor.RECONCILE, On.MACHINES, "states:StartExecution states:SendTaskSuccess", "settle")
-    yield from _rows(
-        Actor.RECONCILE, On.EXECUTIONS, "states:DescribeExecution", "executions that fell behind"
-    )
+    yield from _rows(Actor.RECONCILE, On.EXECUTIONS, "states:DescribeExecution", "executions that fell behind")
     yield from _rows(Actor.RECONCILE, On.WRITEBACK, "sqs:SendMessage", "cases that the EMR does not show as they are")
     yield from _rows(Actor.RECONCILE, On.KEY, "kms:GenerateDataKey", "what it sends is encrypted", User.SERVICE)
 

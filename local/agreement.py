@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from functions.cases.duty import ROSTER, ROSTER_EVENTS
@@ -16,11 +17,38 @@ from functions.cases.rows import CaseRow
 from functions.cases.table import Item
 from functions.cases.telemetry import NAMESPACE
 from functions.emr.identifiers import task_identifier
-from functions.relay.measures import measures_of
 from local.connection import Connection
 from local.demo.stage import SentEvent
 from local.emr.embedded import EmbeddedEmr
+from local.measured import (
+    DUPLICATES,
+    Expected,
+    Tally,
+    against_journal,
+    against_marks,
+    against_quarantine,
+    emitted,
+    journaled,
+)
+from local.status import dead_letters
 from statemachines import published
+from statemachines.decide import Outcome, Reason
+
+
+class Happening(StrEnum):
+    """What can be seen to have happened, once or more, in a run."""
+
+    CLAIM = "a claim"
+    REASSIGNMENT = "a reassignment"
+    OVERRIDE = "an override"
+    ESCALATION = "an escalation"
+    MISSED_DEADLINE = "a missed deadline"
+    DEFERRED = "an event deferred to a later state"
+    HELD_EARLY = "an event held until its case opens"
+    REPETITION = "an event that came twice and counted once"
+    OLDER = "a reading older than what is known"
+    WRONG_ROLE = "a refusal because of the role"
+    NOBODY_ON_SHIFT = "a step routed past a role that nobody holds"
 
 
 @dataclass
@@ -54,13 +82,21 @@ class Report:
     quarantine: list[dict[str, Any]]
     metrics: dict[str, dict[str, float]]
     dead_letters: dict[str, int]
+    happenings: dict[str, int]
+    """How often each Happening was seen."""
     differences: list[str] = field(default_factory=list)
+    unshown: list[str] = field(default_factory=list)
+    """What the run was to show and did not."""
 
     @property
     def agrees(self) -> bool:
-        """Whether everything tells the same story and every event is accounted for."""
+        """Whether everything tells the same story, every event is accounted for, and all was seen that was to be."""
         return not (
-            self.differences or self.lost or any(self.dead_letters.values()) or any(c.differences for c in self.cases)
+            self.differences
+            or self.lost
+            or self.unshown
+            or any(self.dead_letters.values())
+            or any(c.differences for c in self.cases)
         )
 
     def as_json(self) -> str:
@@ -77,25 +113,60 @@ def examine(
     cases = [_case(connection, emr, row, journals[row.id]) for row in rows]
     kept = list(quarantined(connection.services))
     events, reasons, lost = _accounted(connection, sent, kept)
-    metrics, differences = _metrics(connection, journals.values(), since)
-    sqs = connection.aws.client("sqs")
+    entries = [entry for journal in journals.values() for entry in journal]
+    seen = emitted(connection.aws.metrics(NAMESPACE, since))
+    journal, again = journaled(entries), _relayed_again(connection)
     return Report(
         cases=cases,
         events=events,
         reasons=reasons,
         lost=lost,
         quarantine=[{"reason": k.reason, "where": k.where, "mend": k.mend, "times": k.times} for k in kept],
-        metrics=metrics,
-        dead_letters={
-            name: int(
-                sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"][
-                    "ApproximateNumberOfMessages"
-                ]
-            )
-            for name, url in connection.outputs.dead_letters.items()
-        },
-        differences=differences,
+        metrics=_by_name(journal, seen, again),
+        dead_letters=dead_letters(connection),
+        happenings={str(name): count for name, count in happenings(entries, reasons, seen).items()},
+        differences=[
+            *against_journal(journal, seen, again),
+            *against_marks(_expected(connection, sent, entries), seen, _duplicates_logged(connection)),
+            *against_quarantine(kept, seen),
+        ],
     )
+
+
+def happenings(entries: Sequence[Item], reasons: Mapping[str, int], seen: Tally) -> Counter[Happening]:
+    """How often each was seen: in the journals, in the events' reasons, and in what intake counted."""
+    counted: Counter[Happening] = Counter()
+    for entry in entries:
+        counted[Happening.CLAIM] += entry["kind"] == "claimed"
+        counted[Happening.REASSIGNMENT] += entry["kind"] == "reassigned"
+        counted[Happening.OVERRIDE] += entry["kind"] == "moved" and entry["reason"] == Reason.OVERRIDE
+        counted[Happening.ESCALATION] += bool(entry.get("escalation"))
+        counted[Happening.MISSED_DEADLINE] += bool(entry.get("missed_deadline"))
+        counted[Happening.DEFERRED] += entry["kind"] == "deferred"
+        counted[Happening.WRONG_ROLE] += entry["kind"] == "refused" and entry["reason"] == Reason.WRONG_ROLE
+        counted[Happening.NOBODY_ON_SHIFT] += any(why.endswith(": nobody on shift") for why in entry.get("routing", ()))
+    counted[Happening.OLDER] = reasons.get(f"{Outcome.RECORDED}: {Reason.OLDER_THAN_KNOWN}", 0)
+    for at, values in seen.items():
+        counted[Happening.HELD_EARLY] += values.number if at.name == f"Outcome_{Outcome.HELD_EARLY}" else 0
+        counted[Happening.REPETITION] += values.number if at.name == DUPLICATES else 0
+    return counted
+
+
+def deadlines(moves: Sequence[Item], visits: Sequence[Item]) -> tuple[int, int]:
+    """How many deadlines were met and missed: a state left for another by the moment at which it was due, or not.
+
+    A wait that begins anew in the same place has met nothing.
+    """
+    met = missed = 0
+    by_number = {int(visit["visit"]): visit for visit in visits}
+    for entry in moves:
+        left, entered = by_number.get(int(entry["visit"]) - 1), by_number.get(int(entry["visit"]))
+        if left is None or entered is None or left.get("due") is None:
+            continue
+        late = bool(entry.get("missed_deadline")) or float(entered["entered"]) > float(left["due"])
+        missed += late
+        met += not late and left["to"] != entered["to"]
+    return met, missed
 
 
 def _case(connection: Connection, emr: EmbeddedEmr, row: CaseRow, journal: list[Item]) -> CaseReport:
@@ -104,6 +175,7 @@ def _case(connection: Connection, emr: EmbeddedEmr, row: CaseRow, journal: list[
     definition = published.published(row.workflow, row.version)
     tasks = emr.search("Task", identifier=task_identifier(row.id).token)
     documents = emr.search("DocumentReference", subject=f"Patient/{row.patient}")
+    met, missed = deadlines(moves, visits)
     report = CaseReport(
         case=row.id,
         facility=row.facility,
@@ -125,8 +197,8 @@ def _case(connection: Connection, emr: EmbeddedEmr, row: CaseRow, journal: list[
             for entry in journal
             if "role" in entry
         ],
-        deadlines_met=sum(1 for entry in moves if not entry.get("missed_deadline") and "source" in entry),
-        deadlines_missed=sum(1 for entry in moves if entry.get("missed_deadline")),
+        deadlines_met=met,
+        deadlines_missed=missed,
         emr=[
             {
                 "id": task["id"],
@@ -165,12 +237,7 @@ def _accounted(
     reasons: Counter[str] = Counter()
     lost = []
     for event in sent.values():
-        readers = (ROSTER,) if event.type in ROSTER_EVENTS else connection.services.library.workflows_for(event.type)
-        found = [
-            m
-            for w in readers
-            if (m := connection.mark(event.facility, event.id, w))
-        ]
+        found = [mark for _, mark in _marks(connection, event)]
         if found:
             for mark in found:
                 outcomes[mark["outcome"]] += 1
@@ -184,42 +251,65 @@ def _accounted(
     return dict(outcomes), dict(reasons), lost
 
 
-def _metrics(
-    connection: Connection, journals: Iterable[list[Item]], since: datetime
-) -> tuple[dict[str, dict[str, float]], list[str]]:
-    """Every metric that the journal can be recomputed into, as emitted and as recomputed; and what does not fit.
+def _expected(
+    connection: Connection, sent: Mapping[str, SentEvent], entries: Iterable[Item]
+) -> Mapping[tuple[str, str], Expected]:
+    """What intake should have counted, by workflow and facility: from marks, from the roster, from the journal."""
+    expected: dict[tuple[str, str], Expected] = defaultdict(Expected)
+    for event in sent.values():
+        for reader, mark in _marks(connection, event):
+            scope = expected[reader, event.facility]
+            scope.outcomes[str(mark["outcome"])] += 1
+            scope.repeated += event.times - 1
+    for entry in entries:
+        if entry["kind"] == "deferred":
+            expected[str(entry["workflow"]), str(entry["facility"])].deferred += 1
+    return expected
 
-    Delivery is at least once: a metric may exceed the journal by entries that were relayed again, never fall short of it.
-    """
-    again = _relayed_again(connection)
-    journal: dict[str, list[float]] = defaultdict(list)
-    for entry in (entry for entries in journals for entry in entries):
-        for measure in measures_of(entry):
-            if "facility" in measure.dimensions:
-                journal[measure.name].append(measure.value)
-    emitted: Counter[str] = Counter()
-    for metric in connection.aws.metrics(NAMESPACE, since):
-        if set(metric.dimensions) == {"workflow", "facility"}:
-            emitted[metric.name] += int(metric.count)
-    table: dict[str, dict[str, float]] = {}
-    differences = []
-    for name, values in sorted(journal.items()):
-        table[name] = {"journal": len(values), "emitted": emitted[name], "relayed_again": again}
-        if not len(values) <= emitted[name] <= len(values) + again:
-            differences.append(f"metric {name}: journal {len(values)}, emitted {emitted[name]}, relayed again {again}")
-    return table, differences
+
+def _marks(connection: Connection, event: SentEvent) -> Iterator[tuple[str, Item]]:
+    """What became of an event, by who reads it: each workflow that knows its type, or the roster."""
+    readers = (ROSTER,) if event.type in ROSTER_EVENTS else connection.services.library.workflows_for(event.type)
+    for reader in readers:
+        mark = connection.mark(event.facility, event.id, reader)
+        if mark is not None:
+            yield reader, mark
+
+
+def _by_name(journal: Tally, seen: Tally, again: int) -> dict[str, dict[str, float]]:
+    """The metrics of the journal by name, over workflows and facilities, for people to read."""
+
+    def counts(tally: Tally) -> Counter[str]:
+        counted: Counter[str] = Counter()
+        for at, values in tally.items():
+            if {name for name, _ in at.dimensions} == {"workflow", "facility"}:
+                counted[at.name] += values.number
+        return counted
+
+    ours, theirs = counts(journal), counts(seen)
+    return {name: {"journal": ours[name], "emitted": theirs[name], "relayed_again": again} for name in sorted(ours)}
 
 
 def _relayed_again(connection: Connection) -> int:
     """How many journal entries the relay says it passed on more than once."""
+    seen = Counter((said["case"], said["seq"]) for said in _logged(connection, "relay", "relayed"))
+    return sum(times - 1 for times in seen.values())
+
+
+def _duplicates_logged(connection: Connection) -> int:
+    """How many messages intake says it had placed before."""
+    return sum(said.get("duplicate") is True for said in _logged(connection, "intake", "placed"))
+
+
+def _logged(connection: Connection, function: str, message: str) -> Iterator[dict[str, Any]]:
+    """What a function logged under a message."""
     logs = connection.aws.client("logs")
-    seen: Counter[tuple[str, int]] = Counter()
     for group in logs.describe_log_groups()["logGroups"]:
-        if "relay" not in group["logGroupName"].lower():
+        if function not in group["logGroupName"].lower():
             continue
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
             for line in page["events"]:
-                if '"relayed"' in line["message"]:
+                if f'"{message}"' in line["message"]:
                     said = json.loads(line["message"])
-                    seen[said["case"], said["seq"]] += 1
-    return sum(times - 1 for times in seen.values())
+                    if said["message"] == message:
+                        yield said

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,30 @@ Handler = Callable[[argparse.Namespace], int]
 
 EPILOG = """\
 Try `baton demo` first: it starts everything, plays a night at three hospitals and checks itself.
-To play yourself: `baton up`, then `baton send events/samples/shift_started.json`, `baton cases`, `baton down`.
+To play yourself:
+
+  baton up                              start everything; it stays up
+  baton send --now local/try.json       somebody's oxygen is ordered and started, now
+  baton cases                           who owns the next step, and until when
+  baton claim ID --as RT-LINDEN:RT      take it; ID is the beginning of the case's id
+  baton down
 """
 
+MODULES = {
+    "replay": (
+        "local.replay.command",
+        "send real clinical data through the same path, and say what became of every record",
+    ),
+    "check": ("local.check", "verify workflows: every finding with its place and how to mend it"),
+    "diff": ("local.diff", "say what differs between two versions of a workflow"),
+    "migrate": ("local.migrate", "plan how open cases move to another version"),
+    "draft": ("local.draft", "draft a workflow for somebody to review"),
+}
+"""Commands with a module of their own, which has add_arguments and run; loaded only when it is asked for."""
 
-def parser() -> argparse.ArgumentParser:
-    """The command's arguments and help."""
+
+def parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """The command's arguments and help; of MODULES, the arguments of the command that is ``asked`` for only."""
     top = argparse.ArgumentParser(
         prog="baton",
         description="Passes each clinical case from owner to owner without dropping it. This runs it on one machine.",
@@ -37,23 +57,18 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(handler=handler)
         return made
 
-    demo = add("demo", "play a scenario on a stack of its own, show who owns what, and check that all agree", _demo)
-    demo.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
-    demo.add_argument(
-        "--kill", metavar="FUNCTION", help="kill this function's workers in the middle (intake, follow, …)"
-    )
-    demo.add_argument(
-        "--emr-down", type=float, default=0.0, metavar="SECONDS", help="stop the EMR for so long in the middle"
-    )
-    demo.add_argument(
-        "--settle", type=float, default=90.0, metavar="SECONDS", help="let followers catch up for so long (90)"
-    )
+    _add_demo(add("demo", "play a scenario on a stack of its own, show who owns what, and check that all agree", _demo))
     add("up", "start the embedded AWS and EMR, deploy, register the facilities; stays up", _up)
     add("down", "stop what `up` started", _down)
-    add("status", "say what is running and whether anything is stuck", _status)
-    send = add("send", "put events from files on the bus", _send)
+    add("status", "say what is running and whether anything is late or stuck", _status)
+    send = add("send", "put events from files on the bus, and say what became of each", _send)
     send.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="one event, a JSON array, or one event a line"
+    )
+    send.add_argument(
+        "--now",
+        action="store_true",
+        help="move the events in time together, as new ones, so that the newest happens now",
     )
     add("cases", "list the cases: where each stands and who owns the next step", _cases)
     case = add("case", "show a case's course, with reasons", _case)
@@ -66,40 +81,77 @@ def parser() -> argparse.ArgumentParser:
     ):
         act = add(name, what, _act)
         act.add_argument("id", help="the case's id, or the beginning of it")
-        act.add_argument("--as", dest="by", required=True, metavar="PERSON:ROLE", help="who you are, e.g. RT-LINDEN:RT")
+        act.add_argument(
+            "--as", dest="by", required=True, type=_person, metavar="PERSON:ROLE", help="who you are, e.g. RT-LINDEN:RT"
+        )
         if name == "reassign":
-            act.add_argument("--to", required=True, metavar="PERSON:ROLE", help="who takes over")
+            act.add_argument("--to", required=True, type=_person, metavar="PERSON:ROLE", help="who takes over")
         if name == "override":
             act.add_argument("--transition", required=True, metavar="ID", help="the arrow to take, e.g. T-25")
         if name != "claim":
             act.add_argument("--reason", required=True, help="why")
-    replay = add(
-        "replay", "send real clinical data through the same path, and say what became of every record", _replay
-    )
-    from local.replay.command import add_arguments
-
-    add_arguments(replay)
+    quarantine = add("quarantine", "list what could not be placed, with its reason; or show one message", _quarantine)
+    quarantine.add_argument("id", nargs="?", help="the message's id, or the beginning of it")
+    redrive = add("redrive", "send what is in quarantine through again, once its cause is mended", _redrive)
+    which = redrive.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", help="the message's id, or the beginning of it")
+    which.add_argument("--all", action="store_true", help="every message in quarantine")
+    _add_facility(add("facility", "list the registered facilities, or register one", _facility_list))
     compile_ = add("compile", "publish the workflows: definition, state machine, diagram, hand-off table", _compile)
     compile_.add_argument("--check", action="store_true", help="write nothing; fail when something published is stale")
+    for name, (module, what) in MODULES.items():
+        if find_spec(module) is not None:
+            made = add(name, what, _module)
+            if name == asked:
+                importlib.import_module(module).add_arguments(made)
     return top
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    from cdk.grants import FUNCTIONS
+
+    demo.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
+    demo.add_argument(
+        "--kill",
+        metavar="FUNCTION",
+        choices=[str(function) for function in FUNCTIONS],
+        help=f"kill this function's workers in the middle ({', '.join(FUNCTIONS)})",
+    )
+    demo.add_argument(
+        "--emr-down", type=float, default=0.0, metavar="SECONDS", help="stop the EMR for so long in the middle"
+    )
+    demo.add_argument(
+        "--settle", type=float, default=90.0, metavar="SECONDS", help="let followers catch up for so long (90)"
+    )
+
+
+def _add_facility(facility: argparse.ArgumentParser) -> None:
+    what = facility.add_subparsers(dest="what", metavar="WHAT", required=True)
+    what.add_parser("list", help="list the registered facilities").set_defaults(handler=_facility_list)
+    register = what.add_parser("register", help="register a facility, or give it a new policy for new cases")
+    register.add_argument("file", type=Path, metavar="FILE", help="its policy, as in statemachines/facilities")
+    register.set_defaults(handler=_facility_register)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code says whether it did what was asked."""
-    from functions.cases.commands import Refused
-    from local.aws.embedded import AwsNotStarted
-    from local.deploy import DeployFailed
-    from local.emr.embedded import EmrNotStarted
-    from local.running import NotUp
-
-    given = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     try:
         return int(given.handler(given))
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    except (AwsNotStarted, DeployFailed, EmrNotStarted, NotUp, Refused, LookupError) as problem:
-        print(f"baton {given.command}: {problem.args[0] if problem.args else problem}", file=sys.stderr)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has seen enough; nothing is to be said on leaving
+        return 0
+    except Exception as error:
+        from local.problem import mendable
+
+        said = mendable(error)
+        if said is None:
+            raise
+        print(f"baton {given.command}: {said}", file=sys.stderr)
         return 1
 
 
@@ -118,8 +170,8 @@ def _demo(given: argparse.Namespace) -> int:
 def _up(_: argparse.Namespace) -> int:
     from local.running import up
 
-    for name, value in up().items():
-        print(f"{name:14} {value}")
+    running = up()
+    print(f"AWS is at  {running['aws_endpoint']}\nEMR is at  {running['emr']}")
     return 0
 
 
@@ -134,24 +186,22 @@ def _status(_: argparse.Namespace) -> int:
     from local.running import addresses, connect
     from local.status import status
 
-    for name, value in addresses().items():
-        print(f"{name:14} {value}")
-    return status(connect())
+    return status(connect(), addresses())
 
 
 def _send(given: argparse.Namespace) -> int:
-    from events.files import EventFileError, load_events
-    from local.connection import NotSent
-    from local.running import connect
+    from datetime import UTC, datetime
 
+    from local.running import addresses, connect
+    from local.send import admit, deliver, moved_to, read
+
+    events = read(given.files)  # all of them are good, or none is sent
     connection = connect()
-    for path in given.files:
-        try:
-            count = connection.send((event.envelope, event.source) for event in load_events(path))
-        except (EventFileError, NotSent, OSError) as problem:
-            print(f"baton send: {problem}", file=sys.stderr)
-            return 1
-        print(f"{path}: {count} sent")
+    if given.now:
+        events = moved_to(events, datetime.now(UTC))
+    admit(connection, addresses()["emr"], events)
+    for line in deliver(connection, events):
+        print(line, flush=True)
     return 0
 
 
@@ -160,34 +210,25 @@ def _cases(_: argparse.Namespace) -> int:
 
     from local.demo.screen import owners
     from local.running import connect
-    from statemachines.facilities import facilities
 
-    Console().print(owners(connect().cases(facilities())))
+    Console(width=_width()).print(owners(connect().all_cases()))
     return 0
 
 
-def _find(prefix: str) -> str:
-    from local.running import connect
-    from statemachines.facilities import facilities
-
-    found = [row.id for row in connect().cases(facilities()) if row.id.startswith(prefix)]
-    if len(found) != 1:
-        raise LookupError(f"{len(found)} cases begin with {prefix!r}; `baton cases` lists them")
-    return found[0]
+def _width() -> int | None:
+    """The terminal's own width; enough for whole lines where there is no terminal."""
+    return None if sys.stdout.isatty() else 160
 
 
 def _case(given: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from functions.cases.store import load_case
     from local.demo.screen import line, owners
     from local.running import connect
 
     connection = connect()
-    row = load_case(connection.services, _find(given.id))
-    if row is None:
-        raise LookupError(f"no case {given.id}")
-    console = Console()
+    row = connection.find(given.id)
+    console = Console(width=_width())
     console.print(owners([row]))
     for entry in connection.journal(row.id):
         console.print(line(row, entry), highlight=False)
@@ -201,15 +242,16 @@ def _act(given: argparse.Namespace) -> int:
     from functions.cases.commands import Command
     from local.running import connect
 
-    services = connect().services
-    command = Command(uuid.uuid4().hex, _find(given.id), _person(given.by))
+    connection = connect()
+    services = connection.services
+    command = Command(uuid.uuid4().hex, connection.find(given.id).id, given.by)
     match given.command:
         case "claim":
             row = commands.claim(services, command)
         case "decline":
             row = commands.decline(services, command, reason=given.reason)
         case "reassign":
-            row = commands.reassign(services, command, to=_person(given.to), reason=given.reason)
+            row = commands.reassign(services, command, to=given.to, reason=given.reason)
         case _:
             row = commands.override(services, command, transition=given.transition, reason=given.reason)
     owner = row.task.owner if row.task is not None else "nobody: it has ended"
@@ -222,14 +264,60 @@ def _person(text: str) -> Person:
 
     name, _, role = text.partition(":")
     if not name or not role:
-        raise LookupError(f"{text!r} is not PERSON:ROLE, e.g. RT-LINDEN:RT")
+        raise argparse.ArgumentTypeError(f"{text!r} is not PERSON:ROLE, e.g. RT-LINDEN:RT")
     return Person(name, role)
 
 
-def _replay(given: argparse.Namespace) -> int:
-    from local.replay.command import run
+def _quarantine(given: argparse.Namespace) -> int:
+    from local.mend import listed, shown
+    from local.running import connect
 
-    return run(given)
+    services = connect().services
+    if given.id is None:
+        print("\n".join(listed(services)) or "nothing is in quarantine")
+        return 0
+    kept, message = shown(services, given.id)
+    print(f"{kept.id}\n{kept.reason} at {kept.where}; mend: {kept.mend}\n", file=sys.stderr)
+    print(message)
+    return 0
+
+
+def _redrive(given: argparse.Namespace) -> int:
+    from local.mend import redrive, redrive_all
+    from local.running import connect
+
+    services = connect().services
+    all_placed = True
+    for again in redrive_all(services) if given.all else [redrive(services, given.id)]:
+        print(f"{again.id[:12]}  {again.said}", flush=True)
+        all_placed = all_placed and again.placed
+    return 0 if all_placed else 1
+
+
+def _facility_list(_: argparse.Namespace) -> int:
+    from local.facility import listed
+    from local.running import connect
+
+    print(
+        "\n".join(listed(connect().facilities())) or "no facility is registered; `baton facility register FILE` does it"
+    )
+    return 0
+
+
+def _facility_register(given: argparse.Namespace) -> int:
+    from local.facility import read, register
+    from local.running import connect
+    from local.stack import newest
+
+    policy = read(given.file)
+    connection = connect()
+    print(register(connection.table, policy, newest(connection), connection.definitions))
+    return 0
+
+
+def _module(given: argparse.Namespace) -> int:
+    module, _ = MODULES[given.command]
+    return int(importlib.import_module(module).run(given))
 
 
 def _compile(given: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from functions.cases.table import Index, Item, Table, read_all
 from functions.cases.wiring import pause
 from local.aws.running import RunningAws
 from local.deploy import Outputs
+from local.problem import Problem
 from statemachines import published
 from statemachines.definition import Definition
 
@@ -97,6 +98,13 @@ class Connection:
     def all_cases(self) -> list[CaseRow]:
         """The cases of every registered facility, oldest first."""
         return self.cases(row["facility"] for row in self.facilities())
+
+    def find(self, prefix: str) -> CaseRow:
+        """The one case whose id begins so. Raises Problem."""
+        found = [row for row in self.all_cases() if row.id.startswith(prefix)]
+        if len(found) != 1:
+            raise Problem(f"{len(found) or 'no'} cases begin with {prefix!r}; `baton cases` lists them")
+        return found[0]
 
     def journal(self, case: str) -> list[Item]:
         """A case's journal in order."""

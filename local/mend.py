@@ -53,7 +53,8 @@ def _again(services: Services, kept: Kept) -> Redriven:
         return Redriven(kept.id, False, f"still in quarantine: {result.reason} at {result.where}: {result.mend}")
     forget(services, kept.id)
     said = "; ".join(
-        f"{placed.workflow}: {'seen before, ' if placed.duplicate else ''}{placed.outcome} ({placed.reason})" for placed in result
+        f"{placed.workflow}: {'seen before, ' if placed.duplicate else ''}{placed.outcome} ({placed.reason})"
+        for placed in result
     )
     return Redriven(kept.id, True, said)
 
@@ -61,7 +62,9 @@ def _again(services: Services, kept: Kept) -> Redriven:
 def _find(services: Services, prefix: str) -> Kept:
     found = [kept for kept in quarantined(services) if kept.id.startswith(prefix)]
     if not found:
-        raise Problem(f"nothing in quarantine has an id that begins with {prefix!r}; `baton quarantine` lists what is there")
+        raise Problem(
+            f"nothing in quarantine has an id that begins with {prefix!r}; `baton quarantine` lists what is there"
+        )
     if len(found) > 1:
         raise Problem(f"{len(found)} messages in quarantine begin with {prefix!r}; give more of the id")
     return found[0]

@@ -73,18 +73,20 @@ def down() -> bool:
     """Stop the stack and wait until it has ended; False when none was running. Raises StackFailed."""
     running = _ready()
     process = supervisor(running) if running is not None else None
-    if process is None:
+    if running is None or process is None:
         return False
     try:
         process.terminate()
-        process.wait(_STOP_SECONDS)
     except psutil.NoSuchProcess:
-        pass  # it ended by itself in this moment
+        return True  # it ended by itself in this moment
     except psutil.AccessDenied:
         raise StackFailed(f"process {process.pid} belongs to another user; stop the stack as that user") from None
-    except psutil.TimeoutExpired:
-        raise StackFailed(f"process {process.pid} did not stop within {_STOP_SECONDS} s; its log is {_LOG}") from None
-    return True
+    end = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < end:
+        if supervisor(running) is None:
+            return True
+        time.sleep(0.1)
+    raise StackFailed(f"process {process.pid} did not stop within {_STOP_SECONDS} s; its log is {_LOG}")
 
 
 def addresses() -> dict[str, Any]:

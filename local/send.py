@@ -13,14 +13,17 @@ from typing import Protocol
 from events.catalog import CATALOG
 from events.envelope import Envelope, Source
 from events.files import LoadedEvent, load_events
-from functions.cases import keys
-from functions.cases.duty import ROSTER_EVENTS
+from functions.cases.duty import ROSTER, ROSTER_EVENTS
 from functions.cases.ports import Services
+from local.connection import Connection
 from local.problem import Problem
 from local.replay.lookup import TableLookup
+from local.replay.stack import StackSink
 
 WAIT_SECONDS = 20.0
 POLL_SECONDS = 0.2
+EVENT_ID_LENGTH = 128
+"""See events.envelope.EventId."""
 SHOWN = 20
 """So many events are told one by one; more are counted."""
 
@@ -28,7 +31,9 @@ SHOWN = 20
 class Bus(Protocol):
     """Where events are put, and where it can be read what became of them."""
 
-    services: Services
+    @property
+    def services(self) -> Services:
+        """The use cases' way to what is stored."""
 
     def send(self, events: Iterable[tuple[Envelope, Source]]) -> int:
         """Put events on the bus; returns how many."""
@@ -53,21 +58,40 @@ def read(paths: Iterable[Path]) -> list[LoadedEvent]:
 
 
 def moved_to(events: Sequence[LoadedEvent], now: datetime) -> list[LoadedEvent]:
-    """The events moved in time together, so that the newest happened now. Ids stay: the same event sent again changes nothing."""
+    """The events moved in time together, so that the newest happens now.
+
+    They are other events then, so their ids get a suffix of that moment: what is the same in the files stays the same.
+    """
     by = now - max(event.envelope.occurred_at for event in events)
-    return [LoadedEvent(event.source, _moved(event.envelope, by), event.line) for event in events]
+    suffix = f".{int(now.timestamp()):x}"
+    return [LoadedEvent(event.source, _moved(event.envelope, by, suffix), event.line) for event in events]
 
 
-def _moved(envelope: Envelope, by: timedelta) -> Envelope:
+def _moved(envelope: Envelope, by: timedelta, suffix: str) -> Envelope:
     """The envelope with its own time and every time that its data states moved by so much."""
     stated = CATALOG[envelope.type].model.model_validate(envelope.data)
     times = {name: value for name, value in stated.__dict__.items() if isinstance(value, datetime)}
     data = {**envelope.data, **{name: (value + by).isoformat() for name, value in times.items()}}
-    return envelope.model_copy(update={"occurred_at": envelope.occurred_at + by, "data": data})
+    event_id = envelope.event_id[: EVENT_ID_LENGTH - len(suffix)] + suffix
+    moved = {"event_id": event_id, "occurred_at": envelope.occurred_at + by, "data": data}
+    return envelope.model_copy(update=moved)
+
+
+def admit(connection: Connection, emr: str, events: Iterable[LoadedEvent]) -> None:
+    """Let the EMR of this machine know the patients and encounters of the events, as a hospital's does. Raises NotAdmitted."""
+    sink = StackSink(connection, emr)
+    for subject in dict.fromkeys(
+        (event.envelope.subject.patient, event.envelope.subject.encounter) for event in events if event.envelope.subject
+    ):
+        sink.admit(*subject)
 
 
 def deliver(
-    bus: Bus, events: Sequence[LoadedEvent], *, wait_seconds: float = WAIT_SECONDS, sleep: Callable[[float], None] = time.sleep
+    bus: Bus,
+    events: Sequence[LoadedEvent],
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[str]:
     """Put the events on the bus in order, and say line by line what became of them.
 
@@ -106,7 +130,9 @@ def _wait(
         if len(fates) < len(events):
             named = {event.envelope.event_id for event in events} - set(fates)
             kept = TableLookup(services).quarantined()
-            fates |= {id: f"quarantined: {settled.reason}; see `baton quarantine`" for id, settled in kept if id in named}
+            fates |= {
+                id: f"quarantined: {settled.reason}; see `baton quarantine`" for id, settled in kept if id in named
+            }
         if len(fates) >= len({event.envelope.event_id for event in events}):
             break
         sleep(POLL_SECONDS)
@@ -116,8 +142,7 @@ def _wait(
 def _fate(services: Services, envelope: Envelope) -> str | None:
     """What became of an event; None while nothing has."""
     if envelope.type in ROSTER_EVENTS:
-        staff = services.table.get(keys.staff(envelope.facility, str(envelope.data["staff_id"])))
-        known = staff is not None and float(staff["at"]) >= envelope.occurred_at.timestamp()
-        return "noted on the roster" if known else None
+        mark = services.table.get(services.keys.mark(envelope.facility, envelope.event_id, ROSTER))
+        return "noted on the roster" if mark is not None else None
     settled = TableLookup(services).marked(envelope.facility, envelope.event_id, envelope.type)
     return f"{settled.outcome} ({settled.reason})" if settled is not None else None

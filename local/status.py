@@ -45,7 +45,9 @@ def described(rows: Sequence[CaseRow], kept: Sequence[Kept], letters: Mapping[st
     ]
     lines.append(f"{_many(len(kept), 'message')} in quarantine" + ("; `baton quarantine` lists them" if kept else ""))
     given_up = {function: count for function, count in letters.items() if count}
-    lines += [f"{_many(count, 'message')} given up by {function} (dead letters)" for function, count in given_up.items()]
+    lines += [
+        f"{_many(count, 'message')} given up by {function} (dead letters)" for function, count in given_up.items()
+    ]
     if not given_up:
         lines.append("no function has given up a message")
     return lines

@@ -34,7 +34,9 @@ def check_off(
             if concerned:
                 again.append(item.title)
         elif concerned and not _may(item, case, event):
-            forbidden.append(item.title)  # nor do the facts of the very event satisfy it: they would be a way around ``by``
+            forbidden.append(
+                item.title
+            )  # nor do the facts of the very event satisfy it: they would be a way around ``by``
         elif concerned or (item.satisfied is not None and item.satisfied(facts, limits, event.at)):
             done.append(item.name)
     if not (done or forbidden or again):

@@ -137,7 +137,9 @@ def _checked(
     if not checked.done:
         if checked.forbidden:
             return Decision(
-                Outcome.REFUSED, Reason.WRONG_ROLE, f"{event.actor_role or 'nobody'} may not do: {', '.join(checked.forbidden)}"
+                Outcome.REFUSED,
+                Reason.WRONG_ROLE,
+                f"{event.actor_role or 'nobody'} may not do: {', '.join(checked.forbidden)}",
             )
         because = f"done already: {', '.join(checked.again)}"
         return Decision(Outcome.RECORDED, Reason.ITEM_DONE_BEFORE, because, None, facts, parameters)
@@ -147,9 +149,7 @@ def _checked(
         for arrow in machine.arrows.get((case.state, CHECKLIST_COMPLETED), ()):
             if arrow.test is None or arrow.test(merged, limits, event.at):
                 move = _move(machine, arrow, replace(case, done=done), event, now, merged, limits, Reason.TRANSITION)
-                return Decision(
-                    Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters, checked.done
-                )
+                return Decision(Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters, checked.done)
     titles = {item.name: item.title for item in machine.checklists[case.state].items}
     because = f"done: {', '.join(titles[name] for name in sorted(checked.done))}"
     return Decision(Outcome.RECORDED, Reason.ITEM_DONE, because, None, facts, parameters, checked.done)

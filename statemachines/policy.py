@@ -87,7 +87,9 @@ class Policy(Data):
                     f"{where}: parameter {name!r} lies between {parameter.minimum} and {parameter.maximum}, not {value!r}"
                 )
         roles = {role.code for role in definition.roles}
-        here = roles.union(*(shift.staffed for shift in self.shifts))  # other workflows' roles are known by who holds them
+        here = roles.union(
+            *(shift.staffed for shift in self.shifts)
+        )  # other workflows' roles are known by who holds them
         for setting, chains in (("performed_by", self.performed_by), ("fallbacks", self.fallbacks)):
             for role, others in chains.items():
                 for unknown in sorted({role, *others} - here):

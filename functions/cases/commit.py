@@ -92,13 +92,16 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
 
 
 def _ended(change: Change, now: float) -> Change:
-    row = change.after
-    closed = Update(
-        Key(row.correlation, keys.OPEN),
-        set={"closed_at": now},
-        conditions=(Condition("case", Test.EQUALS, row.id),),
-    )
-    return replace(change, after=moved_on(row, ended_at=now), writes=(*change.writes, closed))
+    row, place = change.after, Key(change.after.correlation, keys.OPEN)
+    ended = moved_on(row, ended_at=now)
+    if change.before is None:  # it ends with the commit that opens it, and a transaction names a row once
+        writes = tuple(
+            replace(write, item={**write.item, "closed_at": now}) if isinstance(write, Put) and write.key == place else write
+            for write in change.writes
+        )
+        return replace(change, after=ended, writes=writes)
+    closed = Update(place, set={"closed_at": now}, conditions=(Condition("case", Test.EQUALS, row.id),))
+    return replace(change, after=ended, writes=(*change.writes, closed))
 
 
 def opening(row: CaseRow, reopened: str | None) -> Change:

@@ -67,8 +67,7 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
                 raise Unplaceable(
                     "no_case", "detail.subject", "no case is open for it; check the encounter, then redrive"
                 )
-            return _into_case(services, place.case, occurrence, mark, early, number
-            )  # refused there: it has ended
+            return _into_case(services, place.case, occurrence, mark, early, number)  # refused there: it has ended
         return answer
 
     try:

@@ -154,7 +154,7 @@ def case_from(row: Item) -> CaseRow:
         rev=int(row["rev"]),
         seq=int(row["seq"]),
         visit=int(row["visit"]),
-        arrived=int(row.get("arrived", row["visit"])),
+        arrived=int(row["arrived"] if "arrived" in row else row["visit"]),
         generation=int(row["generation"]),
         resumed_at=int(row["resumed_at"]),
         journal_hash=row["journal_hash"],

@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -65,6 +67,18 @@ class Interference:
                     looked = 0.0
                     break
                 slept[pid] = _UNKNOWN if times is None else times
+
+
+@contextmanager
+def standing_still(stack: LocalStack, function: str) -> Iterator[None]:
+    """Let nobody invoke a function for a while: it is throttled, as when a region runs out of concurrency."""
+    client = stack.aws.client("lambda")
+    name = f"{STACK}-{function}"
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        yield
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
 
 
 def wake(stack: LocalStack, function: str) -> None:

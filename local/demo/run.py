@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from local.agreement import Report, examine
-from local.demo.interference import Interference
+from local.demo.interference import Interference, standing_still
 from local.demo.people import PATIENTS, resources
 from local.demo.scenario import Props, play
 from local.demo.screen import Screen
@@ -27,6 +27,7 @@ from statemachines.workflows import WORKFLOWS
 
 PACE = {"northfield": 1.0, "southgate": 1.0, "lakeside": 1.0}
 """Seconds that a minute of a deadline lasts."""
+FOLLOW = "follow"
 HURRIED = {"southgate": {"assess_adult": 0.1}}
 """The one deadline that nobody is to keep is short, so that it need not be waited for long; the others leave a slow machine time."""
 
@@ -72,7 +73,8 @@ def night(stack: LocalStack, console: Console, interference: Interference, settl
         over = threading.Event()
         disturb = threading.Thread(target=interference.disturb, args=(stack, over), daemon=True)
         try:
-            play(stage, Props(stack.emr.faults, screen.say, disturb.start))
+            props = Props(stack.emr.faults, screen.say, disturb.start, lambda: standing_still(stack, FOLLOW))
+            play(stage, props)
         finally:
             over.set()
             if disturb.ident is not None:

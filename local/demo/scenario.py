@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from statemachines.decide import Reason
 
 A, B, C, D = (PATIENTS[name] for name in "ABCD")
 NO_ORDER = Patient("northfield", "demo-patient-z", "demo-encounter-z", 50)
-EMR_AWAY_SECONDS = 6.0
+EMR_AWAY_SECONDS = 4.0
 TOO_LARGE_BYTES = 300_000
 OLDER_SECONDS = 300
 """So old that it is older than what is known, however long the machine took."""
@@ -31,6 +32,8 @@ class Props:
     faults: Faults
     say: Callable[[str], None]
     interfere: Callable[[], None]
+    hold_executions: Callable[[], AbstractContextManager[None]]
+    """While it lasts, executions cannot follow."""
 
 
 def play(stage: Stage, props: Props) -> None:
@@ -39,9 +42,9 @@ def play(stage: Stage, props: Props) -> None:
     _early_and_twice(stage, props)
     _nobody_on_shift(stage, props)
     _unreadable(stage, props)
-    props.interfere()
-    # First, because what the EMR refused comes again only after a while, in which the rest happens.
+    # Early, because what the EMR refused comes again only after a while, in which the rest happens.
     _emr_away(stage, props)
+    props.interfere()
     _missed_deadline(stage, props)
     _burst(stage, props)
     _one_stays_open(stage, props)
@@ -116,9 +119,15 @@ def _unreadable(stage: Stage, props: Props) -> None:
 
 
 def _emr_away(stage: Stage, props: Props) -> None:
-    care_until(stage, C, "trial_off", "titrated_undocumented")
+    care_until(stage, C, "titrated_undocumented", "undocumented_overdue")
     props.say(f"The EMR answers 503 for {EMR_AWAY_SECONDS:.0f} s while documentation is filed.")
-    props.faults.add(FaultMode.STATUS, status=503, retry_after=1, seconds=EMR_AWAY_SECONDS)
+    props.faults.add(FaultMode.STATUS, status=503, retry_after=1)
+    try:
+        care_until(stage, C, "filing", "confirming", "filing_failed", "complete")
+        stage.until("the EMR has refused something", lambda: props.faults.injected().get(FaultMode.STATUS, 0) > 0)
+        stage.pause(EMR_AWAY_SECONDS)
+    finally:
+        props.faults.clear()
     care_until(stage, C, "complete")
 
 
@@ -185,16 +194,17 @@ def _burst(stage: Stage, props: Props) -> None:
     props.say("Northfield: seven events within a moment, faster than any execution can follow.")
     rt, rn = somebody(A.facility, "RT"), somebody(A.facility, "RN")
     before = set(stage.sent)
-    stage.put(
-        stage.event("assessment_completed", A, rt, ago=6, spo2_percent=91, respiratory_rate=20),
-        stage.event("oxygen_changed", A, rt, ago=5, spo2_percent=91, flow_l_min=4.0),
-        stage.event("spo2_observed", A, ago=4, spo2_percent=95),
-        stage.event("weaning_started", A, rt, ago=3),
-        stage.event("oxygen_changed", A, rt, ago=2, spo2_percent=96, flow_l_min=0.0),
-        stage.event("spo2_observed", A, ago=1, spo2_percent=88),
-        stage.event("oxygen_changed", A, rn, spo2_percent=89, flow_l_min=2.0),
-    )
-    stage.until_placed(*(set(stage.sent) - before))
+    with props.hold_executions():
+        stage.put(
+            stage.event("assessment_completed", A, rt, ago=6, spo2_percent=91, respiratory_rate=20),
+            stage.event("oxygen_changed", A, rt, ago=5, spo2_percent=91, flow_l_min=4.0),
+            stage.event("spo2_observed", A, ago=4, spo2_percent=95),
+            stage.event("weaning_started", A, rt, ago=3),
+            stage.event("oxygen_changed", A, rt, ago=2, spo2_percent=96, flow_l_min=0.0),
+            stage.event("spo2_observed", A, ago=1, spo2_percent=88),
+            stage.event("oxygen_changed", A, rn, spo2_percent=89, flow_l_min=2.0),
+        )
+        stage.until_placed(*(set(stage.sent) - before))
 
 
 def _one_stays_open(stage: Stage, props: Props) -> None:

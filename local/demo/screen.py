@@ -70,7 +70,8 @@ def line(row: CaseRow, entry: dict[str, Any]) -> str:
         owner = f" → {entry['role']}{' ' + entry['person'] if 'person' in entry else ''}" if "role" in entry else ""
         until = f" until {clock(entry['due'])}" if "due" in entry and "role" in entry else ""
         color = "red" if entry.get("missed_deadline") else "yellow" if entry["reason"] == "override" else "green"
-        what = f"[{color}]{entry['transition']:5}[/{color}] {source} → [bold]{target}[/bold]{owner}{until}  ({escape(entry['because'])})"
+        arrow, because = f"[{color}]{entry['transition']:5}[/{color}]", escape(entry["because"])
+        what = f"{arrow} {source} → [bold]{target}[/bold]{owner}{until}  ({because})"
     else:
         what = _told(entry)
     return f"{clock(entry['at'])}  {where}  {what}"
@@ -105,7 +106,7 @@ def _told(entry: dict[str, Any]) -> str:
 def owners(rows: list[CaseRow]) -> Table:
     """Who owns what, since when and until when."""
     table = Table(title="Who owns the next step", title_justify="left")
-    for heading in ("facility", "case", "state", "owner", "since", "until"):
+    for heading in ("facility", "case", "workflow", "state", "owner", "since", "until"):
         table.add_column(heading)
     for row in rows:
         state = published.published(row.workflow, row.version).state(row.state)
@@ -114,5 +115,5 @@ def owners(rows: list[CaseRow]) -> Table:
             "nobody: ended" if task is None else task.role + (f" {task.person} ({task.status})" if task.person else "")
         )
         since = task.since if task is not None else row.ended_at
-        table.add_row(row.facility, row.id[:6], state.title, owner, clock(since), clock(row.case.due))
+        table.add_row(row.facility, row.id[:6], row.workflow, state.title, owner, clock(since), clock(row.case.due))
     return table

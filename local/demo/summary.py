@@ -41,6 +41,8 @@ def show(report: Report, console: Console) -> None:
         ("metric", "journal", "emitted"),
         [(name, f"{m['journal']:.0f}", f"{m['emitted']:.0f}") for name, m in report.metrics.items()],
     )
+    for line in report.unshown:
+        console.print(f"[red]not shown[/red] {line}", highlight=False)
     for line in (*report.differences, *(f"lost: {event}" for event in report.lost)):
         console.print(f"[red]differs[/red] {line}", highlight=False)
     for name, count in report.dead_letters.items():

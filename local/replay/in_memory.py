@@ -76,6 +76,13 @@ class _Executions(FollowingExecutions):
             self._tokens.pop(execution.token, None)
 
 
+class NoMirrors:
+    """A replay in memory has no EMR to show anything."""
+
+    def ask(self, case: str, entry: str) -> None:
+        """See Mirrors.ask: nobody is there to be asked."""
+
+
 class InMemory:
     """Runs use cases on the table and the executions of this process."""
 
@@ -203,7 +210,7 @@ class InMemory:
 
     def _sweep(self) -> None:
         """Look after events that wait for a case; as long as one may wait, look again."""
-        looked = sweep(self.services)
+        looked = sweep(self.services, NoMirrors())
         self._cases.mended.update(str(look.mended) for look in looked if look.mended is not Mended.NOTHING)
         again = self.now + EARLY_LOOK_SECONDS
         self._sweep_at = again if again <= self._sweep_until else None

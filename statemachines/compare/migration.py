@@ -136,7 +136,9 @@ class StateMove:
 
     @property
     def moving(self) -> tuple[str, ...]:
-        """The facilities whose cases can move."""
+        """The facilities whose cases can move. A case that has ended does not."""
+        if self.kind is StateKind.END:
+            return ()
         return tuple(facility for facility in self.facilities if not self.refused_at(facility))
 
     @property

@@ -177,17 +177,21 @@ class _Planner:
             return [Found(Obstacle.NO_OWNER, f"nobody owns “{target.title}”", "name its owner in the new version")]
         if at.pair.new.policy is None:
             return []
-        roles = at.pair.new.chain(target.owner)
-        return [
-            Found(
-                Obstacle.NO_OWNER,
-                f"in the shift {shift.name} nobody would own “{target.title}”: "
-                f"{listed([self.words.role(role) for role in roles], 'or')} is not staffed",
-                "let the overlay name who stands in",
-            )
-            for shift in at.pair.new.policy.shifts
-            if not any(role in shift.staffed for role in roles)
-        ]
+        items = target.checklist.items if target.checklist is not None else ()
+        found = []
+        for role in dict.fromkeys((target.owner, *(item.owner for item in items))):
+            chain = at.pair.new.chain(role)
+            found += [
+                Found(
+                    Obstacle.NO_OWNER,
+                    f"in the shift {shift.name} nobody would own “{target.title}”: "
+                    f"{listed([self.words.role(each) for each in chain], 'or')} is not staffed",
+                    "let the overlay name who stands in",
+                )
+                for shift in at.pair.new.policy.shifts
+                if not any(each in shift.staffed for each in chain)
+            ]
+        return found
 
     # ── proofs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _proof(self, state: State, target: State, moving: list[_At]) -> Proof:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from statemachines.compare.guards import Reasoner, Values
+from statemachines.compare.sense import parameters_in
 from statemachines.definition import Definition, Name, RoleCode, Transition
 from statemachines.policy import Policy, UnknownInPolicy
+from statemachines.routing import fallbacks
 
 
 class Edge(NamedTuple):
@@ -48,11 +50,12 @@ class Setting:
 
     def chain(self, role: RoleCode) -> tuple[RoleCode, ...]:
         """Who is accountable for a role's work here: the first of these that anybody on shift holds."""
-        stand_in = next((r.fallback for r in self.definition.roles if r.code == role), ())
         if self.policy is None:
-            return tuple(dict.fromkeys((role, *stand_in)))
-        does, fallback = self.policy.performed_by.get(role, ()), self.policy.fallbacks.get(role, stand_in)
-        return tuple(dict.fromkeys((role, *does, *fallback, self.policy.always_staffed)))
+            return tuple(
+                dict.fromkeys((role, *next((r.fallback for r in self.definition.roles if r.code == role), ())))
+            )
+        does, stands_in = self.policy.performed_by.get(role, ()), fallbacks(role, self.definition, self.policy)
+        return tuple(dict.fromkeys((role, *does, *stands_in, self.policy.always_staffed)))
 
 
 class Pair(NamedTuple):
@@ -78,12 +81,14 @@ class Pairs:
 
 
 class Surroundings:
-    """Makes settings of one version; facilities with the same limits share what was found out."""
+    """Makes settings of one version; facilities whose limits open the same arrows share what was found out."""
 
     def __init__(self, definition: Definition, reasoner: Reasoner) -> None:
         self._definition = definition
         self._reasoner = reasoner
         self._of_patient = frozenset(p.name for p in definition.parameters if p.patient)
+        asked = (t.when for t in definition.transitions if t.when is not None)
+        self._decisive = frozenset(name for guard in asked for name in parameters_in(guard))
         self._found: dict[tuple[tuple[Name, object], ...], tuple[frozenset[Name], tuple[Edge, ...]]] = {}
 
     def under(self, policy: Policy | None) -> Setting:
@@ -94,7 +99,7 @@ class Surroundings:
             else {p.name: p.default for p in self._definition.parameters}
         )
         fixed = {name: value for name, value in values.items() if name not in self._of_patient}
-        key = tuple(sorted((name, repr(value)) for name, value in fixed.items()))
+        key = tuple(sorted((name, repr(value)) for name, value in fixed.items() if name in self._decisive))
         if key not in self._found:
             self._found[key] = _course(self._definition, fixed, self._reasoner)
         entered, edges = self._found[key]

@@ -154,6 +154,12 @@ class _Drawing:
             f'<TD ALIGN="LEFT">{badge}</TD><TD WIDTH="7"></TD><TD ALIGN="LEFT"><B>{escaped(limit)}</B></TD>{SPARE}</TR></TABLE>'
         )
         lines = wrapped(f"accountable: {owner}" if system else state.instruction, _CARD_WIDTH, INK, 10)
+        for each in state.checklist.items if state.checklist is not None else ():
+            lines += wrapped(f"□ {each.title}: {self.wording.role(each.owner)}", _CARD_WIDTH, MUTED)
+        if state.opens is not None:
+            lines += wrapped(
+                f"opens its own case: {self.wording.name(state.opens.workflow)}", _CARD_WIDTH, SYSTEM.strong
+            )
         for sooner in state.deadline.sooner if state.deadline is not None else ():
             lines += wrapped(
                 f"{self.wording.duration(sooner.within)} if {self.wording.guard(sooner.when)}", _CARD_WIDTH, MUTED
@@ -273,7 +279,7 @@ class _Drawing:
         """States that no box can hold are listed in a small one of their own."""
         listed = quoted(f"any {place}")
         title = self.wording.states(group.states)
-        title = f"Each of {title}" if set(group.states) != self.wording.open_states else "Any open step"
+        title = title[0].upper() + title[1:] if title.startswith("any open step") else f"Each of {title}"
         names = wrapped(title, _CARD_WIDTH, MUTED, 10)
         attributes = {"label": stacked(paragraph(names)), "style": "rounded,dashed", "color": LINE, "tooltip": title}
         lines = [f"  {listed} {attribute_list(attributes)}"]
@@ -289,11 +295,12 @@ class _Drawing:
     # ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
     @cached_property
     def _beside(self) -> dict[str, list[str]]:
-        """By step of the main path: what its passed time limit leads to, and so on, to stand beside it."""
+        """By step of the main path: what its own passed time limit leads to, then what that leads to, to stand beside it."""
         beside: dict[str, list[str]] = {name: [] for name in self.shape.main_path}
         row_of = {name: name for name in self.shape.main_path}
-        for arrow in self.shape.arrows:
-            if arrow.late and arrow.source in row_of and arrow.target not in row_of:
+        late = [arrow for arrow in self.shape.arrows if arrow.late]
+        for arrow in (*(arrow for arrow in late if arrow.source in beside), *late):
+            if arrow.source in row_of and arrow.target not in row_of:
                 row = row_of[arrow.target] = row_of[arrow.source]
                 beside[row].append(arrow.target)
         return beside

@@ -10,11 +10,14 @@ from functools import cached_property
 from statemachines.compile.markdown import anchor, broken, cell, section, table
 from statemachines.compile.wording import LONGEST_GUARD, TIME_LIMIT_PASSED, Wording
 from statemachines.definition import (
+    CHECKLIST_COMPLETED,
     DEADLINE_MISSED,
+    SUB_CASE_REQUESTED,
     Definition,
     Duration,
     Expectation,
     Fact,
+    Item,
     Late,
     Parameter,
     State,
@@ -72,6 +75,13 @@ class _Page:
             for state in definition.states
             if state.work
             for outcome in state.work.outcomes
+        }
+        self.own_events = {
+            DEADLINE_MISSED,
+            CHECKLIST_COMPLETED,
+            SUB_CASE_REQUESTED,
+            *self.work_events,
+            *(f"{s.opens.workflow}.{end}" for s in definition.states if s.opens is not None for end in s.opens.ends),
         }
 
     @cached_property
@@ -226,7 +236,7 @@ class _Page:
         intro = (
             "What becomes of an event in a step where it takes no arrow, because none is there or no condition holds. "
             "*Recorded*: noted in the case. *Deferred*: kept until a later step answers it. *Ignored*: changes nothing. "
-            "*Refused*: the sender is told. A closed case refuses every event."
+            "*Checked off*: an item of the step's checklist is done. *Refused*: the sender is told. A closed case refuses every event."
         )
         return section("Events that do not move a case", intro, table(["Event", "Is", "In", "Why"], rows))
 
@@ -275,6 +285,8 @@ class _Page:
             rows += [
                 ["Accountable", cell(self.wording.role(state.owner))],
                 ["Performs", cell(self.wording.does(state))],
+                *self._checklist(state),
+                *self._sub_case(state),
                 ["Validates", cell(self.wording.role(state.validates))],
                 ["Escalates to", cell(self.wording.role(state.escalates_to))],
                 ["By when", broken(self._limits_in_full(state))],
@@ -286,6 +298,31 @@ class _Page:
             ["The EMR shows", f"Task `{state.emr.status}`, {cell(state.emr.display)} (`{state.emr.business_status}`)"]
         )
         return f"### {cell(state.title)}\n\n`{state.name}`\n\n" + table(["", ""], rows)
+
+    def _checklist(self, state: State) -> Iterator[list[str]]:
+        if state.checklist is not None:
+            items = state.checklist.items
+            needed = state.checklist.needed
+            how_many = "all of" if needed is None or needed == len(items) else f"{needed} of"
+            yield ["Checklist", broken([f"{how_many}:", *(self._item(each) for each in items)])]
+
+    def _item(self, each: Item) -> str:
+        done = ", ".join(self.wording.event(event) for event in each.done_on)
+        words = f"□ {each.title} ({self.wording.role(each.owner)})"
+        if done:
+            by = f" by {self.wording.roles(each.by)}" if each.by else ""
+            words += f"; done on: {done}{by}"
+        if each.satisfied is not None:
+            words += f"; not asked for when {self.wording.guard(each.satisfied, defaults=True)}"
+        return words
+
+    def _sub_case(self, state: State) -> Iterator[list[str]]:
+        if state.opens is not None:
+            name, ends = self.wording.name(state.opens.workflow), state.opens.ends
+            yield [
+                "Opens",
+                cell(f"a case of its own, {name}, which ends as {' or '.join(map(self.wording.name, ends))}"),
+            ]
 
     # ── parts of cells ───────────────────────────────────────────────────────────────────────────────────────────────────
     def _leaving(self, state: State) -> list[Transition]:
@@ -328,7 +365,7 @@ class _Page:
         return f"({words})" if isinstance(guard, AnyOf | AllOf) else words
 
     def _who(self, t: Transition) -> str:
-        if t.on == DEADLINE_MISSED or t.on in self.work_events:
+        if t.on in self.own_events:
             return "Baton"
         lines = [self.wording.roles(t.by) if t.by else "anyone, a device too"]
         if t.separate_from:
@@ -410,6 +447,10 @@ def _parameters(part: Data) -> Iterator[str]:
 
 def _told(state: State, expected: Expectation) -> tuple[str, str] | None:
     """The outcome and reason that a state declares for an event, in the order in which a decision looks for them."""
+    items = state.checklist.items if state.checklist is not None else ()
+    checked = [each.title for each in items if expected.event in each.done_on]
+    if checked:
+        return "checked off", f"done: {'; '.join(checked)}"
     declared: Sequence[tuple[str, Mapping[str, str]]] = (
         ("recorded", state.records),
         ("ignored", state.ignores),

@@ -13,7 +13,10 @@ from itertools import pairwise
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, Transition
 
 MANY = 4
-"""An arrow from more states than this is shared: drawn once, not from each of them."""
+"""An arrow from more states than this is shared: drawn once, not from each of them; from just as many, where a box fits."""
+
+BOXED = 8
+"""A box holds at most so many states: around most of the picture it would say less than a list of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,12 @@ class Shape:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self._order = {state.name: place for place, state in enumerate(definition.states)}
-        self._single = tuple(t for t in definition.transitions if 0 < len(t.sources) <= MANY)
+
+    @cached_property
+    def _single(self) -> tuple[Transition, ...]:
+        """The transitions that are drawn from each of their states."""
+        shared = {transition.id for group in self.shared for transition in group.transitions}
+        return tuple(t for t in self.definition.transitions if t.sources and t.id not in shared)
 
     @cached_property
     def opening(self) -> tuple[Transition, ...]:
@@ -84,19 +92,22 @@ class Shape:
     def shared(self) -> tuple[Shared, ...]:
         """Transitions from many states, by the states they share; the smallest group first.
 
-        A group gets a box when no other box crosses it and some state lies outside it.
+        A group gets a box when no other box crosses it, it is not too large, and some state lies outside it.
         """
         groups: dict[frozenset[str], list[Transition]] = {}
         for transition in self.definition.transitions:
-            if len(transition.sources) > MANY:
+            if len(transition.sources) >= MANY:
                 groups.setdefault(frozenset(transition.sources), []).append(transition)
         open_states = {s.name for s in self.definition.states if s.kind is not StateKind.END}
         boxes: list[frozenset[str]] = []
         found = []
-        for states, rows in sorted(groups.items(), key=lambda item: len(item[0])):
-            boxed = states != open_states and not any(states & box for box in boxes)
+        for states, rows in sorted(groups.items(), key=lambda item: (len(item[0]) == MANY, len(item[0]))):
+            fits = len(states) <= BOXED and states != open_states
+            boxed = fits and not any(states & box for box in boxes)
             if boxed:
                 boxes.append(states)
+            elif len(states) == MANY:
+                continue
             found.append(Shared(tuple(sorted(states, key=self._order.__getitem__)), tuple(rows), boxed))
         return tuple(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statemachines.definition import (
     DEADLINE_MISSED,
+    SUB_CASE_REQUESTED,
     Definition,
     Duration,
     Parameter,
@@ -21,8 +22,18 @@ TIME_LIMIT_PASSED = "time limit passed"
 LONGEST_GUARD = 70
 """Characters; a longer guard is told by its reason in a picture, and gets a number in the hand-off page."""
 
+EXCEPT_FROM = 8
+"""A longer list of steps is told by the few open ones that it leaves out, where they are few."""
+
 _SECONDS = {Unit.SECONDS: 1, Unit.MINUTES: 60, Unit.HOURS: 3600}
-_SHORT_UNITS = {"a": "years", "{score}": "points", "%": "%", "min": "min"}
+_SHORT_UNITS = {
+    "business_days": "business days",
+    "mm[Hg]": "mm Hg",
+    "a": "years",
+    "{score}": "points",
+    "%": "%",
+    "min": "min",
+}
 
 
 class Wording:
@@ -50,9 +61,12 @@ class Wording:
         return self._states[name].title
 
     def states(self, names: tuple[str, ...]) -> str:
-        """Titles in a row; "any open step" where they are all of the open ones."""
+        """Titles in a row; "any open step" where they are all of the open ones, or all but a few."""
         if len(names) > 1 and set(names) == self.open_states:
             return "any open step"
+        others = [name for name in self._states if name in self.open_states and name not in names]
+        if others and self.open_states >= set(names) and len(names) >= max(EXCEPT_FROM, 2 * len(others)):
+            return f"any open step except {'; '.join(map(self.state, others))}"
         return "; ".join(self.state(name) for name in names)
 
     @property
@@ -72,6 +86,8 @@ class Wording:
         """An event type as a person says it: ``spo2_observed`` → "SpO2 observed", ``file.sent`` → "file: sent"."""
         if event == DEADLINE_MISSED:
             return TIME_LIMIT_PASSED
+        if event == SUB_CASE_REQUESTED:
+            return "requested by another case"
         return " ".join(self._facts.get(word, word) for word in event.replace(".", ": ").replace("_", " ").split(" "))
 
     def guard(self, guard: AnyGuard, *, defaults: bool = False) -> str:
@@ -111,6 +127,10 @@ class Wording:
         if state.work is not None:
             return f"Baton itself: {self.work(state.work)}"
         return state.instruction
+
+    def name(self, name: str) -> str:
+        """A name without a title of its own, as a person says it."""
+        return name.replace("_", " ")
 
     def work(self, work: Work) -> str:
         """A system step as a person says it."""

@@ -32,6 +32,10 @@ class CommitLimits(NamedTuple):
     deferred: int = MAX_DEFERRED
 
 
+MOST_COURSES = 2000
+"""So many courses of deferred events side by side count as too many to follow."""
+
+
 def check_commits(machines: Machines, limits: CommitLimits) -> Iterator[Finding]:
     """Every hand-off fits one transaction, and one commit makes all moves that follow from an event."""
     index, reached = machines.index, machines.union.graph.reached
@@ -46,7 +50,7 @@ def check_commits(machines: Machines, limits: CommitLimits) -> Iterator[Finding]
         if key not in chains:
             chains[key] = _chain(machines, held, edge.target, limits.moves)
         moves = 1 + chains[key]
-        if moves > limits.moves:
+        if moves > limits.moves and _each_once(machines, held, edge.target, limits.moves):
             circles.setdefault(source, (*(machines.union.graph.way_to(source)), step(edge)))
         items = _items(index, edge, min(moves, limits.moves), bool(held), limits)
         if items > limits.most:
@@ -80,6 +84,25 @@ def _chain(machines: Machines, held: frozenset[str], start: int, most: int) -> i
         }
         length += bool(level)
     return length
+
+
+def _each_once(machines: Machines, held: frozenset[str], start: int, most: int) -> bool:
+    """Whether more moves than one commit makes can follow even when each kind of event was deferred only once."""
+    index, enabled = machines.index, machines.union.enabled
+    level = {(start, held)}
+    for _ in range(most):
+        level = {
+            (edge.target, left - {event})
+            for state, left in level
+            for event in left
+            for edge in index.groups.get((state, event), ())
+            if enabled[edge.number]
+        }
+        if not level:
+            return False
+        if len(level) > MOST_COURSES:
+            return True
+    return True
 
 
 def _items(index: Index, edge: Edge, moves: int, deferring: bool, limits: CommitLimits) -> int:

@@ -11,7 +11,7 @@ from statemachines.verify.intervals import Contest, TooManyCells, compared
 from statemachines.verify.machines import Machines, anything, no_blocking
 from statemachines.verify.overlays import Overlay
 from statemachines.verify.smt import Solver, Undecided, Wanted
-from statemachines.verify.terms import facts_of, leaves, operands
+from statemachines.verify.terms import facts_of, leaves, operands, parameters_in
 
 
 def never_true(
@@ -21,7 +21,13 @@ def never_true(
 
     A guard that a facility's policy alone switches off is meant to be off there, unless no policy could switch it on.
     """
-    faulty = tuple(n for n in overlays if _by_policy(guard, machines.overlays[n], machines.vocabulary) is not False)
+    off = {
+        n
+        for members in machines.classes(tuple(sorted(parameters_in(guard))))
+        if _by_policy(guard, machines.overlays[members[0]], machines.vocabulary) is False
+        for n in members
+    }
+    faulty = tuple(n for n in overlays if n not in off)
     if not faulty:
         if len(overlays) < len(machines.overlays) or _some_policy(machines, guard, event):
             return None

@@ -42,14 +42,9 @@ def switched_off(machines: Machines, state: State) -> frozenset[int]:
     return frozenset(off)
 
 
-def facilities(machines: Machines, overlays: Iterator[int] | list[int] | tuple[int, ...]) -> tuple[str, ...]:
-    """The facilities of some overlays."""
-    return tuple(name for place in overlays for name in machines.overlays[place].facilities)
-
-
 def _reached_and_left(machines: Machines, variant: Variant) -> Iterator[Finding]:
     index, graph = machines.index, variant.graph
-    everywhere = facilities(machines, variant.overlays)
+    everywhere = machines.facilities(variant.overlays)
     can_end = graph.can_end()
     for place, state in enumerate(index.states):
         off = switched_off(machines, state)
@@ -57,14 +52,14 @@ def _reached_and_left(machines: Machines, variant: Variant) -> Iterator[Finding]
             missing = [n for n in variant.overlays if n not in off]
             if missing:
                 yield codes.UNREACHABLE.found(
-                    index.place(state=state.name, facilities=facilities(machines, missing)),
+                    index.place(state=state.name, facilities=machines.facilities(missing)),
                     _unreached(index, variant, place),
                 )
             continue
         on_all_the_same = [n for n in variant.overlays if n in off]
         if on_all_the_same:
             yield codes.NOT_SWITCHED_OFF.found(
-                index.place(state=state.name, facilities=facilities(machines, on_all_the_same)),
+                index.place(state=state.name, facilities=machines.facilities(on_all_the_same)),
                 f"{index.title(place)} is reached although the facility's policy switches it off.",
                 graph.way_to(place),
             )
@@ -141,15 +136,15 @@ def _answered_once(index: Index) -> Iterator[Finding]:
 def _taken_up(machines: Machines) -> Iterator[Finding]:
     """Somebody acts on or records each deferred event later; at each facility it is at least answered later."""
     index = machines.index
+    any_policy = Variant(index, machines.vocabulary, b"\1" * len(index.edges), tuple(range(len(machines.overlays))))
     deferring: dict[str, list[int]] = {}
     for place, state in index.open_states():
         for event in state.defers:
             deferring.setdefault(event, []).append(place)
     for event, places in deferring.items():
-        yield from _later(machines, machines.union, event, places, ("records",), "acts on it or records it")
-        if len(machines.variants) > 1:
-            for variant in machines.variants:
-                yield from _later(machines, variant, event, places, ("records", "ignores", "refuses"), "answers it")
+        yield from _later(machines, any_policy, event, places, ("records",), "acts on it or records it")
+        for variant in machines.variants:
+            yield from _later(machines, variant, event, places, ("records", "ignores", "refuses"), "answers it")
 
 
 def _later(
@@ -173,7 +168,7 @@ def _later(
         ):
             yield codes.NEVER_TAKEN_UP.found(
                 index.place(
-                    state=index.states[place].name, event=event, facilities=facilities(machines, variant.overlays)
+                    state=index.states[place].name, event=event, facilities=machines.facilities(variant.overlays)
                 ),
                 f"{index.title(place)} keeps {index.event_words(event)} for later, and no state that follows {what}.",
                 (*graph.way_to(place), event),

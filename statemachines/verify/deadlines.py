@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from statemachines.definition import DEADLINE_MISSED, Duration, State, Unit
 from statemachines.verify import codes
-from statemachines.verify.course import facilities
 from statemachines.verify.domain import said
 from statemachines.verify.finding import Finding
 from statemachines.verify.machines import Machines
@@ -23,12 +22,11 @@ def check_deadlines(machines: Machines) -> Iterator[Finding]:
     """In every open state; gaps between guarded deadlines are found with the other guards."""
     index = machines.index
     for place, state in index.open_states():
-        way = machines.union.graph.way_to(place)
         if state.deadline is None:
             yield codes.NO_DEADLINE.found(
                 index.place(state=state.name),
                 f"{index.title(place)} can be waited in for ever: it has no deadline.",
-                way,
+                machines.union.graph.way_to(place),
             )
         else:
             for duration in (state.deadline.within, *(sooner.within for sooner in state.deadline.sooner)):
@@ -38,7 +36,7 @@ def check_deadlines(machines: Machines) -> Iterator[Finding]:
             yield codes.DEADLINE_UNANSWERED.found(
                 index.place(state=state.name, event=DEADLINE_MISSED),
                 f"When the deadline of {index.title(place)} passes, no arrow is taken: nobody is told.",
-                (*way, DEADLINE_MISSED),
+                (*machines.union.graph.way_to(place), DEADLINE_MISSED),
             )
 
 
@@ -64,7 +62,7 @@ def _duration(machines: Machines, state: State, duration: Duration) -> Iterator[
         fault = _fault(float(amount), duration.unit)
         if fault is not None:
             yield codes.BAD_DURATION.found(
-                index.place(state=state.name, name=duration.parameter, facilities=facilities(machines, members)),
+                index.place(state=state.name, name=duration.parameter, facilities=machines.facilities(members)),
                 f"A time limit of {state.name} is {duration.parameter}, which {fault}.",
             )
 

@@ -31,23 +31,20 @@ def check_emr(machines: Machines) -> Iterator[Finding]:
         target = index.states[edge.target]
         if not machines.union.enabled[edge.number] or target.emr.status not in OPEN | CLOSED:
             continue
-        way = machines.union.graph.way_to(edge.source) if edge.source != OPENING else ()
-        where = index.place(
-            state=index.states[edge.source].name if edge.source != OPENING else target.name,
-            transition=edge.transition.id,
-        )
         if edge.source == OPENING:
             if target.emr.status not in BEGINNINGS:
                 yield codes.ILLEGAL_TASK_PATH.found(
-                    where, f"{edge.transition.id} opens a case whose Task begins as {target.emr.status}.", (step(edge),)
+                    index.place(state=target.name, transition=edge.transition.id),
+                    f"{edge.transition.id} opens a case whose Task begins as {target.emr.status}.",
+                    (step(edge),),
                 )
             continue
         before = index.states[edge.source].emr.status
         if before in OPEN | CLOSED and not may_follow(before, target.emr.status):
             yield codes.ILLEGAL_TASK_PATH.found(
-                where,
+                index.place(state=index.states[edge.source].name, transition=edge.transition.id),
                 f"{edge.transition.id} takes the Task from {before} to {target.emr.status}, which FHIR's state machine does not have.",
-                (*way, step(edge)),
+                (*machines.union.graph.way_to(edge.source), step(edge)),
             )
 
 

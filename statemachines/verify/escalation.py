@@ -9,10 +9,10 @@ role, above which there is nobody.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from statemachines.definition import DEADLINE_MISSED, State, StateKind
 from statemachines.verify import codes
-from statemachines.verify.course import facilities
 from statemachines.verify.finding import Finding
 from statemachines.verify.graph import step
 from statemachines.verify.index import OPENING, Edge
@@ -84,50 +84,51 @@ def _circles(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Find
 
 def _ends(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Finding]:
     index, graph = machines.index, machines.union.graph
+    judged: dict[tuple[str, frozenset[str]], list[_Ending]] = {}
     for place, rungs in ladder.items():
         for edge in rungs:
             if index.states[edge.target].kind is StateKind.END:
                 yield codes.ESCALATION_ENDS.found(
                     index.place(state=index.states[place].name, transition=edge.transition.id),
-                    f"When nobody acts in {index.title(place)} in time, the case ends in {index.title(edge.target)}, and nobody is told.",
+                    f"When {index.title(place)} is not left in time, the case ends in {index.title(edge.target)}: nobody is told.",
                     (*graph.way_to(place), step(edge)),
                 )
-        if all(edge.target == place for edge in rungs):
-            yield from _top(machines, place, rungs[0])
+        owner = index.states[place].owner
+        if owner is not None and all(edge.target == place for edge in rungs):
+            key = (owner, _below(machines, place))
+            if key not in judged:
+                judged[key] = list(_judge(machines, *key))
+            for ending in judged[key]:
+                yield _reminding(machines, place, rungs[0], ending)
 
 
-def _top(machines: Machines, place: int, edge: Edge) -> Iterator[Finding]:
-    """The last step of a ladder, which returns to itself."""
+class _Ending(NamedTuple):
+    """Where the last step of a ladder reminds nobody new: at these facilities, on a shift (None: on all); and why."""
+
+    facilities: tuple[str, ...]
+    shift: str | None
+    why: str
+
+
+def _below(machines: Machines, place: int) -> frozenset[str]:
+    """The roles that own the steps from which missed deadlines lead up to a step."""
     index, union = machines.index, machines.union
-    owner = index.states[place].owner
-    if owner is None:
-        return  # said elsewhere
-    on_the_way = union.graph.backwards(
-        (place,), lambda e: e.transition.on == DEADLINE_MISSED and bool(union.enabled[e.number])
-    )
-    below = {
-        state.owner
-        for other, state in enumerate(index.states)
-        if on_the_way[other] and other != place and state.kind is StateKind.WAITING and state.owner is not None
-    }
-    trace = (*union.graph.way_to(place), step(edge))
+    on_the_way, queue = {place}, [place]
+    for at in queue:
+        for edge in index.entering[at]:
+            if edge.transition.on == DEADLINE_MISSED and edge.source not in on_the_way and union.enabled[edge.number]:
+                on_the_way.add(edge.source)
+                queue.append(edge.source)
+    states = [index.states[at] for at in on_the_way if at != place]
+    return frozenset(s.owner for s in states if s.kind is StateKind.WAITING and s.owner is not None)
+
+
+def _judge(machines: Machines, owner: str, below: frozenset[str]) -> Iterator[_Ending]:
+    """Whether the last step of a ladder, which returns to itself, reminds somebody whom nobody below is."""
     alone = [n for n, o in enumerate(machines.overlays) if o.always_staffed != owner and (not below or owner in below)]
     if alone:
-        yield codes.ESCALATION_ENDS.found(
-            index.place(
-                state=index.states[place].name,
-                transition=edge.transition.id,
-                role=owner,
-                facilities=facilities(machines, alone),
-            ),
-            f"When nobody acts in {index.title(place)}, {edge.transition.id} reminds {owner} again and again; "
-            + (
-                "nobody else was ever told."
-                if not below
-                else f"{owner} did not answer before, and nobody above is told."
-            ),
-            trace,
-        )
+        why = f"{owner} did not answer before, and nobody above is told" if below else "nobody else was ever told"
+        yield _Ending(machines.facilities(alone), None, f"{owner} is reminded again and again; {why}")
     for n, overlay in enumerate(machines.overlays):
         if n in alone:
             continue
@@ -135,17 +136,23 @@ def _top(machines: Machines, place: int, edge: Edge) -> Iterator[Finding]:
             last = answering(overlay, owner, staffed, machines)
             first = {answering(overlay, role, staffed, machines) for role in below}
             if last is not None and last != overlay.always_staffed and first == {last}:
-                yield codes.ESCALATION_ENDS.found(
-                    index.place(
-                        state=index.states[place].name,
-                        transition=edge.transition.id,
-                        role=owner,
-                        facilities=overlay.facilities,
-                        shift=name,
-                    ),
-                    f"On the shift {name}, {last} answers for every step of the escalation to {index.title(place)}: nobody else is told.",
-                    trace,
-                )
+                why = f"on the shift {name}, {last} answers for every step before it too: nobody else is told"
+                yield _Ending(overlay.facilities, name, why)
+
+
+def _reminding(machines: Machines, place: int, edge: Edge, ending: _Ending) -> Finding:
+    index = machines.index
+    return codes.ESCALATION_ENDS.found(
+        index.place(
+            state=index.states[place].name,
+            transition=edge.transition.id,
+            role=index.states[place].owner,
+            facilities=ending.facilities,
+            shift=ending.shift,
+        ),
+        f"When nobody acts in {index.title(place)}, {ending.why}.",
+        (*machines.union.graph.way_to(place), step(edge)),
+    )
 
 
 def answering(overlay: Overlay, role: str, staffed: frozenset[str], machines: Machines) -> str | None:
@@ -164,6 +171,6 @@ def _elsewhere(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Fi
             if target.owner is not None and target.owner != state.escalates_to:
                 yield codes.ESCALATES_ELSEWHERE.found(
                     index.place(state=state.name, transition=edge.transition.id, role=state.escalates_to),
-                    f"{index.title(place)} says that it escalates to {state.escalates_to}, and {edge.transition.id} hands it to {target.owner}.",
+                    f"{index.title(place)} says {state.escalates_to} is told next; {edge.transition.id} hands it to {target.owner}.",
                     (*machines.union.graph.way_to(place), step(edge)),
                 )

@@ -120,18 +120,16 @@ class _Competition:
         return Wanted(self.group.contest.guards[place], holds)
 
     def _possible(self, place: int, verdict: Verdict, context: Context, overlay: Overlay) -> bool:
-        if place not in verdict.possible:
-            return False
-        return place not in verdict.open or self._solved((self._guard(place),), context, overlay) is not None
+        if place not in verdict.possible or place in verdict.certain:
+            return place in verdict.possible
+        return self._solved((self._guard(place),), context, overlay) is not None
 
     def _forestalled(self, place: int, verdict: Verdict, blocking: int, context: Context, overlay: Overlay) -> bool:
-        if not blocking or place not in verdict.possible:
+        if not blocking or place not in verdict.possible or place in verdict.free:
             return False
         if place in verdict.forestalled:
             return True
         blockers = [other for other in range(place) if blocking >> other & 1]
-        if place not in verdict.open and not any(other in verdict.open for other in blockers):
-            return False
         wanted = (self._guard(place), *(self._guard(other, False) for other in blockers))
         return self._solved(wanted, context, overlay) is None
 
@@ -190,9 +188,6 @@ class _Competition:
             if gap is not None:
                 yield self._gapping(gap, variant, members)
 
-    def _facilities(self, members: Sequence[int]) -> tuple[str, ...]:
-        return tuple(name for place in members for name in self.machines.overlays[place].facilities)
-
     def _trace(self, variant: Variant, edge: Edge | None, example: Example | None) -> tuple[str, ...]:
         way = variant.graph.way_to(self.group.state) if self.group.state != OPENING else ()
         last = step(edge) if edge is not None else self.group.event
@@ -214,7 +209,7 @@ class _Competition:
                 state=self._state(),
                 transition=edge.transition.id,
                 event=self.group.event,
-                facilities=self._facilities(members),
+                facilities=self.machines.facilities(members),
             ),
             f"{edge.transition.id} is never taken {self._here()}: whenever it could be, {names} "
             f"{'is' if len(before) == 1 else 'are'} taken first.",
@@ -235,7 +230,7 @@ class _Competition:
                 transition=b.transition.id,
                 event=self.group.event,
                 name=a.transition.id,
-                facilities=self._facilities(members),
+                facilities=self.machines.facilities(members),
             ),
             f"{a.transition.id} and {b.transition.id} both answer {self.index.event_words(self.group.event)}{whose} {self._here()}"
             + (f", for example with {words}." if words else "."),
@@ -245,7 +240,9 @@ class _Competition:
     def _gapping(self, example: Example, variant: Variant, members: tuple[int, ...]) -> Finding:
         words = self.machines.vocabulary.words(example)
         names = ", ".join(edge.transition.id for edge in self.group.edges)
-        place = self.index.place(state=self._state(), event=self.group.event, facilities=self._facilities(members))
+        place = self.index.place(
+            state=self._state(), event=self.group.event, facilities=self.machines.facilities(members)
+        )
         trace = self._trace(variant, None, example)
         if self.group.event == DEADLINE_MISSED:
             return codes.DEADLINE_UNANSWERED.found(
@@ -274,7 +271,7 @@ class _Competition:
                 state=self._state(),
                 transition=edge.transition.id,
                 event=self.group.event,
-                facilities=self._facilities(members),
+                facilities=self.machines.facilities(members),
             ),
             f"{edge.transition.id} is never taken {self._here()}: {why}.",
             (*(self.machines.union.graph.way_to(self.group.state) if self.group.state != OPENING else ()), step(edge)),
@@ -283,9 +280,9 @@ class _Competition:
 
 def _anything_may_be(count: int) -> Verdict:
     """What the cells say when they are too many to look at: nothing, so that the solver is asked everything."""
-    everything = frozenset(range(count))
+    everything, nothing = frozenset(range(count)), frozenset[int]()
     pairs = tuple(Overlapping(a, b, None) for a, b in combinations(range(count), 2))
-    return Verdict(everything, pairs, frozenset(), True, None, everything)
+    return Verdict(everything, nothing, pairs, nothing, nothing, True, None)
 
 
 def _time_limits(machines: Machines, solver: Solver) -> Iterator[Finding]:
@@ -311,7 +308,7 @@ def _time_limits(machines: Machines, solver: Solver) -> Iterator[Finding]:
                 yield codes.NEVER_TRUE.found(
                     index.place(
                         state=state.name,
-                        facilities=tuple(f for n in found[0] for f in machines.overlays[n].facilities),
+                        facilities=machines.facilities(found[0]),
                     ),
                     f"A shorter time limit of {index.title(place)} never applies: {found[1]}.",
                     machines.union.graph.way_to(place),

@@ -8,7 +8,7 @@ age) are left open here: they may be true or false. What cannot happen even so i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Context(NamedTuple):
 
 
 class Overlapping(NamedTuple):
-    """Two of the competing guards, by position, that can hold together; with values if the cells show it exactly."""
+    """Two of the competing guards, by position, that may hold together; with values where the cells show that they can."""
 
     first: int
     second: int
@@ -60,19 +60,20 @@ class Overlapping(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the cells say of competing guards.
+    """What the cells say of competing guards: what may be, and what certainly can be.
 
-    ``possible``: positions of guards that may hold. ``forestalled``: positions that may hold, but only when a guard before
-    that blocks them does too. ``gap``: whether none may hold at times; ``open``: positions of guards with comparisons that
-    were left open, for which "may" is not "can".
+    ``possible``: positions of guards that may hold; ``certain``: of those that can. ``forestalled``: positions of guards that
+    hold only when an earlier one that blocks them does; ``free``: of those that certainly hold without. ``gap``: none of them
+    may hold at times; ``gap_example``: values under which none does.
     """
 
     possible: frozenset[int]
+    certain: frozenset[int]
     overlaps: tuple[Overlapping, ...]
     forestalled: frozenset[int]
+    free: frozenset[int]
     gap: bool
     gap_example: Example | None
-    open: frozenset[int]
 
 
 class TooManyCells(Exception):
@@ -101,6 +102,7 @@ class Contest:
         self.patient = tuple(name for name in read if name in vocabulary.patient)
         """The parameters that a care plan may set and these guards read."""
         self._memo: dict[object, Verdict] = {}
+        self._combinations: dict[object, Combined] = {}
 
     def decide(self, values: Mapping[str, Value], context: Context, blocking: tuple[int, ...]) -> Verdict:
         """The verdict under a facility's parameter values. ``blocking``: for each guard a bit mask of the earlier ones that,
@@ -120,75 +122,102 @@ class Contest:
         return found
 
     def _decide(self, values: Mapping[str, Value], context: Context, blocking: tuple[int, ...]) -> Verdict:
-        base, options, open_bits = self._cells(values, context)
+        """Cells in which the same comparisons hold give the same answer, whatever the limits are; only the examples differ."""
+        cells = self._cells(values, context)
+        shape = (
+            cells.base,
+            tuple((v, tuple(bits for bits, _ in choices)) for v, choices in cells.options),
+            cells.open,
+            cells.deniable,
+            blocking,
+        )
+        combined = self._combinations.get(shape)
+        if combined is None:
+            combined = self._combinations[shape] = self._combined(cells, blocking)
+        everywhere = range(len(self._tests))
+
+        def positions(bits: int) -> frozenset[int]:
+            return frozenset(i for i in everywhere if bits >> i & 1)
+
+        def example(found: Found, which: Iterable[int]) -> Example | None:
+            return self._example(found, cells, which) if found.sure else None
+
+        return Verdict(
+            possible=positions(combined.possible),
+            certain=positions(combined.certain),
+            overlaps=tuple(Overlapping(i, j, example(at, (i, j))) for (i, j), at in combined.pairs),
+            forestalled=positions(combined.possible & ~combined.unblocked),
+            free=positions(combined.free),
+            gap=combined.gap is not None,
+            gap_example=example(combined.gap, everywhere) if combined.gap is not None else None,
+        )
+
+    def _combined(self, cells: Cells, blocking: tuple[int, ...]) -> Combined:
+        """Every combination of cells, looked at once."""
         count = 1
-        for _, choices in options:
+        for _, choices in cells.options:
             count *= len(choices)
         if count > MOST_CELLS:
             raise TooManyCells
-        tests, indices = self._tests, range(len(self._tests))
-        possible = forestalled_not = 0
-        gap: tuple[tuple[int, Value | None], ...] | None = None
-        pairs: dict[tuple[int, int], tuple[tuple[int, Value | None], ...]] = {}
-        for cells in product(*(choices for _, choices in options)):
-            mask = base
-            for bit, _ in cells:
-                mask |= bit
+        tests, everywhere = self._tests, range(len(self._tests))
+        # A guard shows exactly what can be where nothing that was left open says so: see Cells.deniable.
+        never_sure = [bool(read & cells.open & ~cells.deniable) for read in self._reads]
+        left_open = [read & cells.open for read in self._reads]
+        possible = certain = unblocked = free = 0
+        pairs: dict[tuple[int, int], Found] = {}
+        gap: Found | None = None
+        for choice in product(*([bits for bits, _ in choices] for _, choices in cells.options)):
+            mask = cells.base
+            for bits in choice:
+                mask |= bits
+            sure = [not never_sure[i] and not mask & left_open[i] for i in everywhere]
             holding = 0
-            for i in indices:
-                if tests[i](mask):
-                    if not holding & blocking[i]:
-                        forestalled_not |= 1 << i
-                    for j in range(i):
-                        if holding >> j & 1 and (j, i) not in pairs:
-                            pairs[j, i] = cells
-                    holding |= 1 << i
+            for i in everywhere:
+                if not tests[i](mask):
+                    continue
+                bit = 1 << i
+                if sure[i]:
+                    certain |= bit
+                if not holding & blocking[i]:
+                    unblocked |= bit
+                    if sure[i] and all(sure[j] for j in range(i) if blocking[i] >> j & 1):
+                        free |= bit
+                for j in range(i):
+                    if holding >> j & 1:
+                        both = sure[i] and sure[j]
+                        known = pairs.get((j, i))
+                        if known is None or (both and not known.sure):
+                            pairs[j, i] = Found(choice, both)
+                holding |= bit
             possible |= holding
-            if not holding and gap is None:
-                gap = cells
-        variables = [variable for variable, _ in options]
-        left_open = frozenset(i for i in indices if self._reads[i] & open_bits)
+            if not holding and (gap is None or (not gap.sure and all(sure))):
+                gap = Found(choice, all(sure))
+        return Combined(possible, certain, unblocked, free, tuple(sorted(pairs.items())), gap)
 
-        def example(cells: tuple[tuple[int, Value | None], ...], *which: int) -> Example:
-            read = 0
-            for i in which:
-                read |= self._reads[i]
-            relevant = {
-                v
-                for leaf, bit in zip(self._leaves, self._bits(), strict=True)
-                if read & bit
-                for v in variables_of(leaf)
-            }
-            return {v: value for v, (_, value) in zip(variables, cells, strict=True) if v is not None and v in relevant}
-
-        return Verdict(
-            possible=frozenset(i for i in indices if possible >> i & 1),
-            overlaps=tuple(
-                Overlapping(i, j, None if i in left_open or j in left_open else example(cells, i, j))
-                for (i, j), cells in sorted(pairs.items())
-            ),
-            forestalled=frozenset(i for i in indices if possible >> i & 1 and not forestalled_not >> i & 1),
-            gap=gap is not None,
-            gap_example=None if gap is None or left_open else example(gap, *indices),
-            open=left_open,
-        )
+    def _example(self, found: Found, cells: Cells, which: Iterable[int]) -> Example:
+        read = 0
+        for i in which:
+            read |= self._reads[i]
+        relevant = {
+            v for leaf, bit in zip(self._leaves, self._bits(), strict=True) if read & bit for v in variables_of(leaf)
+        }
+        chosen = zip(cells.options, found.choice, strict=True)
+        return {v: dict(choices)[bits] for (v, choices), bits in chosen if v is not None and v in relevant}
 
     def _bits(self) -> list[int]:
         return [1 << n for n in range(len(self._leaves))]
 
-    def _cells(
-        self, values: Mapping[str, Value], context: Context
-    ) -> tuple[int, list[tuple[Variable | None, list[tuple[int, Value | None]]]], int]:
-        """The bits that hold anyway; for each variable its cells as (bits that hold there, value); the bits left open."""
-        base = open_bits = 0
+    def _cells(self, values: Mapping[str, Value], context: Context) -> Cells:
+        base = open_bits = deniable = 0
         by_variable: dict[Variable, list[tuple[int, Comparison]]] = {}
-        options: list[tuple[Variable | None, list[tuple[int, Value | None]]]] = []
+        options: list[tuple[Variable | None, list[Cell]]] = []
         for leaf, bit in zip(self._leaves, self._bits(), strict=True):
             comparison = compared(leaf, values, context, self.vocabulary)
             if comparison is True:
                 base |= bit
             elif comparison is None:
                 open_bits |= bit
+                deniable |= 0 if isinstance(leaf, (Compare, Member)) else bit
                 options.append((None, [(0, None), (bit, None)]))
             elif comparison is not False:
                 by_variable.setdefault(comparison.variable, []).append((bit, comparison))
@@ -204,7 +233,42 @@ class Contest:
             if variable.fact and variable.name not in context.known and variable.name not in context.reported:
                 cells.setdefault(0, None)
             options.append((variable, list(cells.items())))
-        return base, options, open_bits
+        return Cells(base, options, open_bits, deniable)
+
+
+Cell = tuple[int, Value | None]
+"""The comparisons that hold in a cell, as bits, and a value in it (None: unknown, or left open)."""
+
+
+class Cells(NamedTuple):
+    """The comparisons that hold anyway, the cells of each variable, and the comparisons left open.
+
+    ``deniable``: of those left open, the ones that can always be false together, whatever else is true: a fall or rise (the
+    event reported nothing new) and an age (the fact is fresh).
+    """
+
+    base: int
+    options: list[tuple[Variable | None, list[Cell]]]
+    open: int
+    deniable: int
+
+
+class Found(NamedTuple):
+    """A combination of cells, by the comparisons that hold in each, and whether it certainly can be."""
+
+    choice: tuple[int, ...]
+    sure: bool
+
+
+class Combined(NamedTuple):
+    """What all combinations of cells show, in bits by the position of the guard; ``unblocked``: holds while no blocker does."""
+
+    possible: int
+    certain: int
+    unblocked: int
+    free: int
+    pairs: tuple[tuple[tuple[int, int], Found], ...]
+    gap: Found | None
 
 
 class Comparison(NamedTuple):

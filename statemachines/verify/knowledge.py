@@ -6,6 +6,7 @@ fact proves that the fact is known, except when the arrow is taken by override.
 
 from __future__ import annotations
 
+from statemachines.definition import SUB_CASE_REQUESTED
 from statemachines.expressions import (
     AllOf,
     AnyGuard,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -28,8 +28,17 @@ class Group(NamedTuple):
 class Variant:
     """One machine: the arrows that can be taken, and the overlays (by position) under which it is so."""
 
-    def __init__(self, index: Index, vocabulary: Vocabulary, enabled: bytes, overlays: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        vocabulary: Vocabulary,
+        enabled: bytes,
+        overlays: tuple[int, ...],
+        only_by_override: frozenset[int] = frozenset(),
+    ) -> None:
+        """``only_by_override`` numbers the arrows whose guard never holds here, which somebody may override."""
         self.index, self.vocabulary, self.enabled, self.overlays = index, vocabulary, enabled, overlays
+        self.only_by_override = only_by_override
 
     @cached_property
     def graph(self) -> Graph:
@@ -91,14 +100,17 @@ class Machines:
             found = self._classes[parameters] = tuple(map(tuple, alike.values()))
         return found
 
+    def facilities(self, overlays: Iterable[int]) -> tuple[str, ...]:
+        """The facilities of some overlays."""
+        return tuple(name for place in overlays for name in self.overlays[place].facilities)
+
     def _variants(self) -> tuple[Variant, ...]:
         base = bytearray(b"\1" * len(self.index.edges))
         switched_off: list[list[int]] = [[] for _ in self.overlays]
         for group in self.groups:
             context = anything(self.vocabulary, group.event)
             for members in self.classes(group.contest.policy):
-                for place in _impossible(group, self.overlays[members[0]], context):
-                    number = group.edges[place].number
+                for number in _impossible(group, self.overlays[members[0]], context):
                     if len(members) == len(self.overlays):
                         base[number] = 0
                     else:
@@ -106,13 +118,19 @@ class Machines:
                             switched_off[overlay].append(number)
         alike: dict[bytes, list[int]] = {}
         for overlay, numbers in enumerate(switched_off):
-            enabled = bytearray(base)
+            possible = bytearray(base)
             for number in numbers:
-                enabled[number] = 0
-            alike.setdefault(bytes(enabled), []).append(overlay)
-        return tuple(
-            Variant(self.index, self.vocabulary, enabled, tuple(members)) for enabled, members in alike.items()
-        )
+                possible[number] = 0
+            alike.setdefault(bytes(possible), []).append(overlay)
+        overridable = [edge.number for edge in self.index.edges if edge.transition.override_by]
+        found = []
+        for possible_, members_ in alike.items():
+            forced = frozenset(number for number in overridable if not possible_[number])
+            enabled = bytearray(possible_)
+            for number in forced:
+                enabled[number] = 1
+            found.append(Variant(self.index, self.vocabulary, bytes(enabled), tuple(members_), forced))
+        return tuple(found)
 
 
 def anything(vocabulary: Vocabulary, event: str) -> Context:
@@ -127,13 +145,9 @@ def no_blocking(count: int) -> tuple[int, ...]:
 
 
 def _impossible(group: Group, overlay: Overlay, context: Context) -> list[int]:
-    """The arrows of a group that cannot be taken under an overlay. One that may be overridden can be taken all the same."""
+    """The numbers of the group's arrows whose guards cannot hold under an overlay."""
     try:
         verdict = group.contest.decide(overlay.parameters, context, no_blocking(len(group.edges)))
     except TooManyCells:
         return []
-    return [
-        place
-        for place, edge in enumerate(group.edges)
-        if place not in verdict.possible and not edge.transition.override_by
-    ]
+    return [edge.number for place, edge in enumerate(group.edges) if place not in verdict.possible]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statemachines.verify import codes
 from statemachines.verify.escalation import answering
 from statemachines.verify.finding import Finding
-from statemachines.verify.machines import Machines
+from statemachines.verify.machines import Machines, Variant
 
 
 def check_owners(machines: Machines) -> Iterator[Finding]:
@@ -20,6 +20,7 @@ def check_owners(machines: Machines) -> Iterator[Finding]:
                 f"While a case is in {index.title(place)}, nobody is accountable for it.",
                 machines.union.graph.way_to(place),
             )
+    owned_in: dict[Variant, dict[str, list[int]]] = {}
     for n, overlay in enumerate(machines.overlays):
         if overlay.always_staffed is None:
             continue
@@ -27,7 +28,10 @@ def check_owners(machines: Machines) -> Iterator[Finding]:
             yield codes.NO_STAFFING_PROFILE.found(
                 index.place(facilities=overlay.facilities), f"{', '.join(overlay.facilities)} names no shifts."
             )
-        owned = _owned(machines, n)
+        variant = machines.variant_of[n]
+        if variant not in owned_in:
+            owned_in[variant] = _owned(machines, variant)
+        owned = owned_in[variant]
         for name, staffed in overlay.shifts:
             if overlay.always_staffed not in staffed:
                 yield codes.NOT_ALWAYS_STAFFED.found(
@@ -46,14 +50,14 @@ def check_owners(machines: Machines) -> Iterator[Finding]:
                         ),
                         f"On the shift {name} nobody can own {index.title(steps[0])}"
                         f"{f' and {len(steps) - 1} more steps' if len(steps) > 1 else ''}: none of {asked} is there.",
-                        machines.variant_of[n].graph.way_to(steps[0]),
+                        variant.graph.way_to(steps[0]),
                     )
 
 
-def _owned(machines: Machines, overlay: int) -> dict[str, list[int]]:
+def _owned(machines: Machines, variant: Variant) -> dict[str, list[int]]:
     """The roles that own a step that is reached, or an item of its checklist, each with its steps."""
     owned: dict[str, list[int]] = {}
-    reached = machines.variant_of[overlay].graph.reached
+    reached = variant.graph.reached
     for place, state in machines.index.open_states():
         if not reached[place]:
             continue

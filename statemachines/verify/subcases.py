@@ -15,7 +15,7 @@ from statemachines.definition import (
 )
 from statemachines.verify import codes
 from statemachines.verify.contradictions import never_true
-from statemachines.verify.finding import Finding
+from statemachines.verify.finding import Finding, Place
 from statemachines.verify.index import answers
 from statemachines.verify.intervals import TooManyCells
 from statemachines.verify.machines import Machines, no_blocking
@@ -50,7 +50,7 @@ def check_subcases(machines: Machines, others: Mapping[str, Definition]) -> Iter
 
 
 def _child(
-    state: State, child: Definition, where: codes.Place, known: Mapping[str, Definition], way: tuple[str, ...]
+    state: State, child: Definition, where: Place, known: Mapping[str, Definition], way: tuple[str, ...]
 ) -> Iterator[Finding]:
     assert state.opens is not None
     ends = {s.name for s in child.states if s.kind is StateKind.END}
@@ -152,7 +152,7 @@ def _unsatisfiable(machines: Machines, solver: Solver, place: int, item: Item) -
         return None
     index, knowledge = machines.index, machines.union.knowledge
     events = {edge.transition.on for edge in index.entering[place]} | index.expected
-    impossible = []
+    impossible: list[int] = []
     for members in machines.classes(contest.policy):
         try:
             possible = any(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from statemachines.definition import StateKind
 from statemachines.verify import codes
 from statemachines.verify.finding import Finding
+from statemachines.verify.graph import step
 from statemachines.verify.index import Edge
 from statemachines.verify.machines import Machines
 
@@ -20,21 +21,21 @@ def check_system_steps(machines: Machines) -> Iterator[Finding]:
     for place, state in index.open_states():
         if state.kind is not StateKind.SYSTEM or state.work is None:
             continue
-        work, way = state.work, union.graph.way_to(place)
+        work = state.work
         for outcome in dict.fromkeys((*work.outcomes, FAILED)):
             event = f"{work.name}.{outcome}"
             if outcome not in work.outcomes:
                 yield codes.OUTCOME_UNANSWERED.found(
                     index.place(state=state.name, event=event),
                     f"{work.name} does not say what happens when all of its {work.attempts} attempts fail.",
-                    (*way, event),
+                    (*union.graph.way_to(place), event),
                     "Declare the outcome failed, and an arrow for it.",
                 )
             elif not any(not edge.transition.by for edge in index.groups.get((place, event), ())):
                 yield codes.OUTCOME_UNANSWERED.found(
                     index.place(state=state.name, event=event),
                     f"{work.name} in {index.title(place)} can end as {outcome}, and no arrow is taken then.",
-                    (*way, event),
+                    (*union.graph.way_to(place), event),
                 )
         if union.graph.reached[place]:
             yield from _late(machines, place, work.name)
@@ -56,15 +57,13 @@ def _late(machines: Machines, place: int, work: str) -> Iterator[Finding]:
         )
         yield codes.LATE_UNANSWERED.found(
             index.place(state=", ".join(index.states[p].name for p in silent), name=work),
-            f"While {work} is at work in {index.title(place)}, the case can come to {titles}; what its outcome means there is not declared.",
+            f"While {work} is at work in {index.title(place)}, the case can come to {titles}: what does its outcome mean there?",
             (*union.graph.way_to(place), *_path(machines, place, silent[0])),
         )
 
 
 def _path(machines: Machines, source: int, target: int) -> tuple[str, ...]:
     """The shortest way from one state to another (through at least one arrow) without outcomes of system steps."""
-    from statemachines.verify.graph import step
-
     index, union = machines.index, machines.union
     came: dict[int, Edge] = {}
     queue = [source]

@@ -63,12 +63,12 @@ from statemachines.workflows.home_oxygen_order import DELIVERED, HOME_OXYGEN_ORD
 # ── Roles ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 CHARGE_NURSE = role("CHARGE_NURSE", "Charge nurse")
 SUPERVISOR = role("SUPERVISOR", "Nursing supervisor", CHARGE_NURSE)
-PROVIDER = role("PROVIDER", "Ordering provider", SUPERVISOR)
+PROVIDER = role("PROVIDER", "Ordering provider", CHARGE_NURSE)
 RT = role("RT", "Respiratory therapist", CHARGE_NURSE)
 RN = role("RN", "Nurse", CHARGE_NURSE)
-CASE_MANAGER = role("CASE_MANAGER", "Case manager", SUPERVISOR)
-CLINIC_RN = role("CLINIC_RN", "Clinic nurse", CASE_MANAGER, SUPERVISOR)
-PCP = role("PCP", "Primary care provider", CASE_MANAGER, SUPERVISOR)
+CASE_MANAGER = role("CASE_MANAGER", "Case manager", CHARGE_NURSE)
+CLINIC_RN = role("CLINIC_RN", "Clinic nurse", CASE_MANAGER, CHARGE_NURSE)
+PCP = role("PCP", "Primary care provider", CASE_MANAGER, CHARGE_NURSE)
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 NUMBER, YES_NO, CODE = ValueType.NUMBER, ValueType.BOOLEAN, ValueType.CODE
@@ -86,14 +86,14 @@ haematocrit = fact(
     loinc="4544-3",
 )
 by_vendor = fact(
-    "by_vendor", "the vendor did the test", YES_NO, of(QualifyingTestCompleted, lambda e: e.performed_by_vendor)
+    "by_vendor", "done by the vendor", YES_NO, of(QualifyingTestCompleted, lambda e: e.performed_by_vendor)
 )
 high_complexity = fact("high_complexity", "high complexity", YES_NO, of(DischargePlanned, lambda e: e.high_complexity))
 delivered_to = fact("delivered_to", "where oxygen was delivered", CODE, of(EquipmentDelivered, lambda e: e.place))
 learner = fact("learner", "who was taught", CODE, of(OxygenEducationCompleted, lambda e: e.learner))
 answered_by = fact("answered_by", "who answers the phone", CODE, of(ContactNumberConfirmed, lambda e: e.answers))
 appointment = fact("appointment", "the booked visit", CODE, of(FollowUpVisitBooked, lambda e: e.appointment_id))
-oxygen_works = fact("oxygen_works", "oxygen works at home", YES_NO, of(FollowUpContactMade, lambda e: e.oxygen_works))
+oxygen_works = fact("oxygen_works", "working oxygen at home", YES_NO, of(FollowUpContactMade, lambda e: e.oxygen_works))
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 NCD = "CMS NCD 240.2, Home Use of Oxygen, 2021"
@@ -117,7 +117,7 @@ def _time(name: str, title: str, hours: float, source: str = OWN) -> ParameterTe
 
 
 def _days(name: str, title: str, default: int, source: str = OWN) -> ParameterTerm:
-    return parameter(name, title, default, source, unit="business_days", minimum=1, maximum=20)
+    return parameter(name, title, default, source, unit="business days", minimum=1, maximum=20)
 
 
 test_valid = _time("test_valid", "what counts at discharge", 48, f"{NCD}: within 2 days of discharge")
@@ -273,24 +273,25 @@ ORDERING_OVERDUE = waiting(
 )  # fmt: skip
 PREPARING = waiting(
     "preparing", "Getting ready to leave", owner=CASE_MANAGER, within=minutes(prepare_within),
-    do="See that all on the list is done before the patient leaves", escalates_to=CHARGE_NURSE, emr=emr("in-progress", "preparing"),
+    do="See that all on the list is done before the patient leaves", escalates_to=SUPERVISOR, emr=emr("in-progress", "preparing"),
     checklist=READY_TO_LEAVE, records=_moving | _tested_again, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
 PREPARING_OVERDUE = waiting(
-    "preparing_overdue", "Not ready in time", owner=CHARGE_NURSE, within=minutes(escalation),
-    do="See that what is still open on the list gets done", escalates_to=CHARGE_NURSE, emr=emr("in-progress", "preparing-overdue"),
+    "preparing_overdue", "Not ready in time", owner=SUPERVISOR, within=minutes(escalation),
+    do="See that what is still open on the list gets done", escalates_to=SUPERVISOR, emr=emr("in-progress", "preparing-overdue"),
     checklist=READY_TO_LEAVE, records=_moving | _tested_again, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
+_still_qualifies: Reasons = {QualifyingTestCompleted: "tested again; still qualifies"}
 _complete: Reasons = {**_prepared, **_oxygen_there, **_moving}
 READY = waiting(
     "ready", "Ready to leave", owner=RN, within=minutes(leave_within), do="See the patient off with oxygen running",
     escalates_to=CHARGE_NURSE, emr=emr("in-progress", "ready-to-leave"),
-    records=_complete | {QualifyingTestCompleted: "tested again; still qualifies"}, ignores=_in_house | _requested | _no_order,
+    records=_complete | _still_qualifies, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
 NOT_LEFT = waiting(
     "not_left", "Ready, not left", owner=CHARGE_NURSE, within=minutes(escalation),
     do="Find out what holds the patient; have the test repeated if it is too old", escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "not-left"), records=_complete | _no_result, ignores=_in_house | _requested | _no_order,
+    emr=emr("in-progress", "not-left"), records=_complete | _still_qualifies, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
 TEST_EXPIRED = waiting(
     "test_expired", "Test too old", owner=RT, within=minutes(test_within), do="Test again: the test no longer counts at discharge",
@@ -396,10 +397,6 @@ TRANSITIONS = (
     T("T-09", NOT_QUALIFIED, on=DEADLINE, to=DECISION_OVERDUE, because="not decided in time"),
     # order
     T("T-10", TO_REQUEST, on=HomeOxygenRequested, to=ORDERING, by=PROVIDER, because="the provider wants oxygen at home"),
-    T("T-19", NOT_QUALIFIED, on=QualifyingTestCompleted, when=qualifies, to=QUALIFIED, by=(RT, RN), override_by=PROVIDER,
-      because="tested again; now qualifies"),
-    T("T-39", TO_REQUEST, on=QualifyingTestCompleted, when=does_not_qualify, to=NOT_QUALIFIED, by=(RT, RN),
-      because="tested again; no longer qualifies"),
     T("T-11", QUALIFIED, on=DEADLINE, to=REQUEST_OVERDUE, because="not requested in time"),
     T("T-12", REQUEST_OVERDUE, on=DEADLINE, to=None, because="still not requested"),
     T("T-13", ORDERING, on=ended(HOME_OXYGEN_ORDER, DELIVERED), to=PREPARING, because="the order is delivered"),
@@ -414,19 +411,25 @@ TRANSITIONS = (
     T("T-21", TO_PREPARE, on=CHECKLIST, when=expired, to=TEST_EXPIRED, because="all is done, and the test is too old"),
     T("T-22", PREPARING, on=DEADLINE, to=PREPARING_OVERDUE, because="not prepared in time"),
     T("T-23", PREPARING_OVERDUE, on=DEADLINE, to=None, because="still not prepared"),
-    T("T-24", TO_LEAVE, on=QualifyingTestOrdered, to=TEST_EXPIRED, by=PROVIDER, because="to be tested again before leaving"),
-    T("T-25", (TEST_EXPIRED, NOT_LEFT), on=QualifyingTestCompleted, when=qualifies, to=READY, by=(RT, RN),
-      because="tested again; still qualifies"),
-    T("T-26", (TEST_EXPIRED, *TO_LEAVE), on=QualifyingTestCompleted, when=does_not_qualify, to=NOT_QUALIFIED, by=(RT, RN),
-      because="tested again; no longer qualifies"),
-    T("T-27", TEST_EXPIRED, on=DEADLINE, to=NOT_LEFT, because="not tested again in time"),
+    # leave
+    T("T-24", TO_LEAVE, on=PatientDischarged, when=in_time, to=DISCHARGED, because="left with oxygen in place"),
+    T("T-25", TO_LEAVE, on=PatientDischarged, when=expired, to=LEFT_UNREADY, because="left, and the test is too old to count"),
+    T("T-26", UNPREPARED, on=PatientDischarged, to=LEFT_UNREADY, because="left before all was in place"),
+    T("T-27", NOT_QUALIFIED, on=PatientDischarged, to=NOT_NEEDED, because="left without oxygen: does not qualify"),
     T("T-28", READY, on=DEADLINE, to=NOT_LEFT, because="ready, and not left in time"),
     T("T-29", NOT_LEFT, on=DEADLINE, to=None, because="still not left"),
-    # leave
-    T("T-30", TO_LEAVE, on=PatientDischarged, when=in_time, to=DISCHARGED, because="left with oxygen in place"),
-    T("T-31", TO_LEAVE, on=PatientDischarged, when=expired, to=LEFT_UNREADY, because="left, and the test is too old to count"),
-    T("T-32", UNPREPARED, on=PatientDischarged, to=LEFT_UNREADY, because="left before all was in place"),
-    T("T-33", NOT_QUALIFIED, on=PatientDischarged, to=NOT_NEEDED, because="left without oxygen: does not qualify"),
+    # test again
+    T("T-30", TO_LEAVE, on=QualifyingTestOrdered, to=TEST_EXPIRED, by=PROVIDER, because="to be tested again before leaving"),
+    T("T-31", TEST_EXPIRED, on=QualifyingTestCompleted, when=qualifies, to=READY, by=(RT, RN),
+      because="tested again; still qualifies"),
+    T("T-32", (TEST_EXPIRED, *TO_LEAVE), on=QualifyingTestCompleted, when=does_not_qualify, to=NOT_QUALIFIED, by=(RT, RN),
+      because="tested again; no longer qualifies"),
+    T("T-33", TEST_EXPIRED, on=DEADLINE, to=NOT_LEFT, because="not tested again in time"),
+    T("T-38", NOT_QUALIFIED, on=QualifyingTestCompleted, when=qualifies, to=QUALIFIED, by=(RT, RN), override_by=PROVIDER,
+      because="tested again; now qualifies"),
+    T("T-39", TO_REQUEST, on=QualifyingTestCompleted, when=does_not_qualify, to=NOT_QUALIFIED, by=(RT, RN),
+      because="tested again; no longer qualifies"),
+    # at home without oxygen
     T("T-34", UNREADY, on=HomeOxygenArranged, to=DISCHARGED, by=(CASE_MANAGER, PROVIDER, SUPERVISOR), because="made good"),
     T("T-35", UNREADY, on=HomeOxygenNotNeeded, to=DISCHARGED, by=PROVIDER, because="the provider decided against oxygen"),
     T("T-36", LEFT_UNREADY, on=DEADLINE, to=STILL_UNREADY, because="not made good in time"),
@@ -434,11 +437,11 @@ TRANSITIONS = (
     # follow up
     T("T-40", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=oxygen_works == True, to=CONTACTED,  # noqa: E712
       by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen works"),
-    T("T-41", FOLLOWED_UP, on=FollowUpContactMade, when=oxygen_works == False, to=LEFT_UNREADY,  # noqa: E712
-      by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen does not work"),
+    T("T-41", FOLLOWED_UP, on=FollowUpVisitCompleted, to=CLOSED, by=PCP, because="seen face to face"),
     T("T-42", DISCHARGED, on=DEADLINE, to=UNREACHABLE, because="not reached within the business days"),
     T("T-43", UNREACHABLE, on=DEADLINE, to=LOST, because="still not reached"),
-    T("T-44", FOLLOWED_UP, on=FollowUpVisitCompleted, to=CLOSED, by=PCP, because="seen face to face"),
+    T("T-44", FOLLOWED_UP, on=FollowUpContactMade, when=oxygen_works == False, to=LEFT_UNREADY,  # noqa: E712
+      by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen does not work"),
     T("T-45", CONTACTED, on=DEADLINE, to=VISIT_OVERDUE, because="not seen in time"),
     T("T-46", VISIT_OVERDUE, on=DEADLINE, to=LOST, because="still not seen"),
     T("T-47", LOST, on=DEADLINE, to=None, because="still lost"),

@@ -47,14 +47,21 @@ from statemachines.language import (
 # ── Roles ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 CHARGE_NURSE = role("CHARGE_NURSE", "Charge nurse")
 SUPERVISOR = role("SUPERVISOR", "Nursing supervisor", CHARGE_NURSE)
-ATTENDING = role("ATTENDING", "Attending physician", SUPERVISOR)
-PROVIDER = role("PROVIDER", "Ordering provider", SUPERVISOR)
-CASE_MANAGER = role("CASE_MANAGER", "Case manager", SUPERVISOR)
+ATTENDING = role("ATTENDING", "Attending physician", CHARGE_NURSE)
+PROVIDER = role("PROVIDER", "Ordering provider", CHARGE_NURSE)
+CASE_MANAGER = role("CASE_MANAGER", "Case manager", CHARGE_NURSE)
 VENDOR = role("VENDOR", "Equipment vendor", CASE_MANAGER)
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 vendor_id = fact("vendor_id", "the vendor", ValueType.CODE, of(HomeOxygenOrderDrafted, lambda e: e.vendor_id))
-flow = fact("flow", "oxygen flow", ValueType.NUMBER, of(HomeOxygenOrderDrafted, lambda e: e.flow_l_min), unit="L/min", loinc="3151-8")
+flow = fact(
+    "flow",
+    "oxygen flow",
+    ValueType.NUMBER,
+    of(HomeOxygenOrderDrafted, lambda e: e.flow_l_min),
+    unit="L/min",
+    loinc="3151-8",
+)
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 OWN = "Baton's default; set by the facility"
@@ -96,10 +103,10 @@ _news: Reasons = {
     PatientDischarged: "the patient has left: the order is needed at home",
     PatientMerged: "patient identity noted",
 }
-_vendor_early: Reasons = {
-    VendorAcknowledged: "kept until the order is sent",
-    VendorDeclined: "kept until the order is sent",
-    EquipmentDelivered: "kept until the order is sent",
+_not_sent: Reasons = {
+    VendorAcknowledged: "nothing is with a vendor: that was an order given up",
+    VendorDeclined: "nothing is with a vendor: that was an order given up",
+    EquipmentDelivered: "nothing is with a vendor: that was an order given up",
 }
 _signed_early: Reasons = {
     HomeOxygenOrderSigned: "kept until the draft is known",
@@ -117,49 +124,49 @@ _fixed: Reasons = {HomeOxygenOrderDrafted: "the order is on its way; cancel it t
 ORDER_DRAFT = waiting(
     "order_draft", "To be drafted", owner=CASE_MANAGER, within=minutes(draft_within),
     do="Prepare the order: vendor, flow, equipment for home and for the way", escalates_to=SUPERVISOR,
-    emr=emr("ready", "order-draft"), records=_news, defers={**_signed_early, **_vendor_early},
-    ignores={**_not_failed, **_not_recalled},
+    emr=emr("ready", "order-draft"), records=_news, defers=_signed_early,
+    ignores={**_not_failed, **_not_recalled, **_not_sent},
 )  # fmt: skip
 DRAFT_OVERDUE = waiting(
     "draft_overdue", "Draft overdue", owner=SUPERVISOR, within=minutes(escalation), do="See that somebody prepares the order",
-    escalates_to=SUPERVISOR, emr=emr("in-progress", "draft-overdue"), records=_news, defers={**_signed_early, **_vendor_early},
-    ignores={**_not_failed, **_not_recalled},
+    escalates_to=SUPERVISOR, emr=emr("in-progress", "draft-overdue"), records=_news, defers=_signed_early,
+    ignores={**_not_failed, **_not_recalled, **_not_sent},
 )  # fmt: skip
 DRAFTED = waiting(
     "drafted", "Drafted, unsigned", owner=PROVIDER, within=minutes(sign_within), do="Check the order and sign it",
-    validates=PROVIDER, escalates_to=SUPERVISOR, emr=emr("in-progress", "drafted"),
+    escalates_to=SUPERVISOR, emr=emr("in-progress", "drafted"),
     records={HomeOxygenOrderDrafted: "draft changed before signature", **_news},
-    defers={HomeOxygenOrderCosigned: "kept until the order is signed", **_vendor_early},
-    ignores={**_not_failed, **_not_recalled}, late=_replaced,
+    defers={HomeOxygenOrderCosigned: "kept until the order is signed"},
+    ignores={**_not_failed, **_not_recalled, **_not_sent}, late=_replaced,
 )  # fmt: skip
 SIGNATURE_OVERDUE = waiting(
     "signature_overdue", "Signature overdue", owner=SUPERVISOR, within=minutes(escalation), do="Find a provider who signs the order",
-    validates=PROVIDER, escalates_to=SUPERVISOR, emr=emr("in-progress", "signature-overdue"),
+    escalates_to=SUPERVISOR, emr=emr("in-progress", "signature-overdue"),
     records={HomeOxygenOrderDrafted: "draft changed before signature", **_news},
-    defers={HomeOxygenOrderCosigned: "kept until the order is signed", **_vendor_early},
-    ignores={**_not_failed, **_not_recalled}, late=_replaced,
+    defers={HomeOxygenOrderCosigned: "kept until the order is signed"},
+    ignores={**_not_failed, **_not_recalled, **_not_sent}, late=_replaced,
 )  # fmt: skip
 AWAITING_COSIGN = waiting(
     "awaiting_cosign", "Awaiting co-signature", owner=ATTENDING, within=minutes(sign_within), do="Co-sign the order",
     validates=ATTENDING, escalates_to=SUPERVISOR, emr=emr("in-progress", "awaiting-cosign"), optional=wants_cosign,
-    records=_news, defers=_vendor_early,
-    ignores={
+    records=_news, ignores={
         HomeOxygenOrderDrafted: "signed already; cancel the order to change it", HomeOxygenOrderSigned: "signed already",
-        **_not_failed, **_not_recalled,
+        **_not_failed, **_not_recalled, **_not_sent,
     }, late=_replaced,
 )  # fmt: skip
 COSIGN_OVERDUE = waiting(
     "cosign_overdue", "Co-signature overdue", owner=SUPERVISOR, within=minutes(escalation),
     do="Find an attending who co-signs the order", validates=ATTENDING, escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "cosign-overdue"), optional=wants_cosign, records=_news, defers=_vendor_early,
+    emr=emr("in-progress", "cosign-overdue"), optional=wants_cosign, records=_news,
     ignores={
         HomeOxygenOrderDrafted: "signed already; cancel the order to change it", HomeOxygenOrderSigned: "signed already",
-        **_not_failed, **_not_recalled,
+        **_not_failed, **_not_recalled, **_not_sent,
     }, late=_replaced,
 )  # fmt: skip
 SIGNED = system(
     "signed", "Signed, being sent", work=SEND, owner=CASE_MANAGER, within=minutes(send_within), emr=emr("in-progress", "signed"),
-    records=_news, defers=_vendor_early, ignores={**_not_failed, **_fixed}, late=_wanted,
+    records=_news, defers={EquipmentDelivered: "kept until the vendor has acknowledged"}, ignores={**_not_failed, **_fixed},
+    late=_wanted,
 )  # fmt: skip
 SENDING_FAILED = waiting(
     "sending_failed", "Not sent", owner=CASE_MANAGER, within=minutes(escalation),
@@ -237,10 +244,10 @@ TRANSITIONS = (
     T("T-02", TO_DRAFT, on=HomeOxygenOrderDrafted, to=DRAFTED, by=CASE_MANAGER, because="drafted"),
     T("T-03", ORDER_DRAFT, on=DEADLINE, to=DRAFT_OVERDUE, because="not drafted in time"),
     T("T-04", DRAFT_OVERDUE, on=DEADLINE, to=None, because="still not drafted"),
-    T("T-05", TO_SIGN, on=HomeOxygenOrderSigned, when=~wants_cosign, to=SIGNED, by=PROVIDER, separate_from=("T-02", "T-18"),
+    T("T-05", TO_SIGN, on=HomeOxygenOrderSigned, when=~wants_cosign, to=SIGNED, by=PROVIDER, separate_from=("T-02", "T-19"),
       because="signed"),
     T("T-06", TO_SIGN, on=HomeOxygenOrderSigned, when=wants_cosign, to=AWAITING_COSIGN, by=PROVIDER,
-      separate_from=("T-02", "T-18"), because="signed; this facility wants a co-signature"),
+      separate_from=("T-02", "T-19"), because="signed; this facility wants a co-signature"),
     T("T-07", DRAFTED, on=DEADLINE, to=SIGNATURE_OVERDUE, because="not signed in time"),
     T("T-08", SIGNATURE_OVERDUE, on=DEADLINE, to=None, because="still not signed"),
     T("T-09", TO_COSIGN, on=HomeOxygenOrderCosigned, to=SIGNED, by=ATTENDING, separate_from=("T-06",), because="co-signed"),
@@ -256,16 +263,19 @@ TRANSITIONS = (
     # the vendor
     T("T-17", (SENT, SENDING_FAILED, VENDOR_SILENT, VENDOR_ESCALATED), on=VendorAcknowledged, to=VENDOR_ACKED,
       by=(VENDOR, CASE_MANAGER), because="the vendor takes the order on"),
-    T("T-18", (SENDING_FAILED, VENDOR_SILENT, VENDOR_ESCALATED), on=HomeOxygenOrderDrafted, to=DRAFTED,
-      by=CASE_MANAGER, because="drafted for another vendor"),
-    T("T-19", (SENT, SENDING_FAILED, VENDOR_SILENT, VENDOR_ACKED), on=VendorDeclined, to=VENDOR_ESCALATED,
-      by=(VENDOR, CASE_MANAGER), because="the vendor will not deliver"),
-    T("T-20", SENT, on=DEADLINE, to=VENDOR_SILENT, because="sent, and no acknowledgement"),
-    T("T-21", VENDOR_SILENT, on=DEADLINE, to=VENDOR_ESCALATED, because="the vendor is still silent"),
-    T("T-22", VENDOR_ACKED, on=DEADLINE, to=VENDOR_ESCALATED, because="acknowledged, and not delivered in time"),
-    T("T-23", VENDOR_ESCALATED, on=DEADLINE, to=None, because="still no oxygen"),
-    T("T-24", (VENDOR_ACKED, VENDOR_ESCALATED), on=EquipmentDelivered, to=DELIVERED, by=(VENDOR, CASE_MANAGER),
+    T("T-18", (VENDOR_ACKED, VENDOR_ESCALATED), on=EquipmentDelivered, to=DELIVERED, by=(VENDOR, CASE_MANAGER),
       because="handed over and shown to work"),
+    T("T-19", (SENDING_FAILED, VENDOR_SILENT, VENDOR_ESCALATED), on=HomeOxygenOrderDrafted, to=DRAFTED,
+      by=CASE_MANAGER, because="drafted for another vendor"),
+    T("T-20", (SENT, SENDING_FAILED, VENDOR_SILENT, VENDOR_ACKED), on=VendorDeclined, to=VENDOR_ESCALATED,
+      by=(VENDOR, CASE_MANAGER), because="the vendor will not deliver"),
+    T("T-21", SIGNED, on=VendorAcknowledged, to=VENDOR_ACKED, by=(VENDOR, CASE_MANAGER),
+      because="acknowledged: so it was sent"),
+    T("T-22", SIGNED, on=VendorDeclined, to=VENDOR_ESCALATED, by=(VENDOR, CASE_MANAGER), because="declined: so it was sent"),
+    T("T-23", SENT, on=DEADLINE, to=VENDOR_SILENT, because="sent, and no acknowledgement"),
+    T("T-24", VENDOR_SILENT, on=DEADLINE, to=VENDOR_ESCALATED, because="the vendor is still silent"),
+    T("T-25", VENDOR_ACKED, on=DEADLINE, to=VENDOR_ESCALATED, because="acknowledged, and not delivered in time"),
+    T("T-26", VENDOR_ESCALATED, on=DEADLINE, to=None, because="still no oxygen"),
     # no longer wanted
     T("T-30", WITHIN_HOUSE, on=HomeOxygenOrderCancelled, to=WITHDRAWN, by=(PROVIDER, CASE_MANAGER),
       because="cancelled before it was sent"),

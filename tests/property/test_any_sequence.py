@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -218,7 +217,7 @@ SEQUENCES = st.tuples(st.integers(0, len(USUAL)), st.lists(ACTIONS, min_size=10,
 """Some way along the usual course, then anything."""
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("BATON_EXAMPLES", "250")),
+    max_examples=250,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,

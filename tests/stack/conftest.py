@@ -27,7 +27,7 @@ SETTLE_SECONDS = 120.0
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "faults: a whole night with something going wrong; `make test-faults` runs these"
+        "markers", "faults: takes a night of its own, or seconds for little more; `make test-faults` runs these"
     )
 
 

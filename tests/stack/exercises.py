@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from cdk.grants import GRANTS, Actor, Grant, On
+from functions.cases import keys
 from functions.cases.adapters.stepfunctions import name as execution_name
-from functions.cases.keys import journal
 from functions.cases.rows import CaseRow
+from functions.cases.sweep import is_behind
 from functions.cases.table import Key, Put, Update
 from tests.stack.executions import history
 from tests.stack.lambdas import Lambdas, from_queue, from_stream
@@ -82,7 +84,7 @@ class Gym:
 
     def entry(self, row: CaseRow) -> dict[str, Any]:
         """A case's first journal entry, as the stream has it."""
-        at = journal(row.id, 1)
+        at = keys.journal(row.id, 1)
         got = self.aws.client("dynamodb").get_item(
             TableName=self.ward.connection.outputs.table, Key={"pk": {"S": at.pk}, "sk": {"S": at.sk}}
         )
@@ -237,7 +239,7 @@ def give_up(gym: Gym) -> Attempt:
 
     def attempt() -> str | None:
         read = gym.aws.log.stat().st_size
-        at = journal(row.id, next(numbers))
+        at = keys.journal(row.id, next(numbers))
         gym.ward.connection.table.write((Put({"pk": at.pk, "sk": at.sk, "kind": "unknown"}),))
 
         def outcome() -> str | None:
@@ -312,6 +314,15 @@ def expired(gym: Gym) -> Attempt:
     return gym.invoking(Actor.RECONCILE, from_queue({}))
 
 
+def not_shown(gym: Gym) -> Attempt:
+    """A case that the EMR does not show as it is, is sent to write-back again."""
+    row = gym.ward.unfollowed("ordered")
+    gym.ward.eventually(lambda: None if is_behind(gym.ward.alone, row) else True)
+    for shown in gym.ward.connection.table.query(keys.case_pk(row.id), keys.MIRROR).items:
+        gym.ward.connection.table.update(Update(Key(shown["pk"], shown["sk"]), set={"shown": 0}))
+    return gym.invoking(Actor.RECONCILE, _ended(row))
+
+
 def first_look(gym: Gym) -> Attempt:
     """The sweep runs in a worker that has only just begun."""
     return gym.cold(Actor.RECONCILE, look_around(gym))
@@ -327,7 +338,16 @@ def times_out(gym: Gym) -> Attempt:
 
 def works(gym: Gym) -> Attempt:
     """An execution comes to a state in which the system works."""
-    return gym.executed(gym.ward.about_to_work())
+    row = gym.ward.parked("documented_unsigned")
+    assert row.encounter is not None
+    signed = gym.ward.next(row.encounter, "filing")
+    goes_on = gym.executed(replace(row, visit=row.visit + 1))
+
+    def attempt() -> str | None:
+        gym.ward.take(signed)
+        return goes_on()
+
+    return attempt
 
 
 # ── which needs what ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -419,6 +439,8 @@ EXERCISES: Mapping[tuple[Actor, str, On], Exercise] = {
     (Actor.RECONCILE, "states:SendTaskSuccess", On.MACHINES): behind,
     (Actor.RECONCILE, "states:DescribeExecution", On.EXECUTIONS): unstarted,
     (Actor.RECONCILE, "secretsmanager:GetSecretValue", On.HMAC_SECRET): first_look,
+    (Actor.RECONCILE, "sqs:SendMessage", On.WRITEBACK): not_shown,
+    (Actor.RECONCILE, "kms:GenerateDataKey", On.KEY): not_shown,
     (Actor.RECONCILE, "kms:Decrypt", On.KEY): unstarted,
     **_poll(Actor.RECONCILE, On.RECONCILE, lambda _: {"MessageBody": "{}"}),
     (Actor.MACHINES, "lambda:InvokeFunction", On.FOLLOW): times_out,

@@ -125,9 +125,9 @@ class Ward:
         self.followed.executions.start(row.workflow, row.version, row.id, row.generation, first)
         return self.eventually(lambda: self._parked(row.id))
 
-    def about_to_work(self) -> CaseRow:
-        """A new case whose system step is next, and whose execution is on its way there."""
-        return self._brought(self.followed, self.encounter(), "filing")
+    def take(self, raw: str) -> None:
+        """Take an event in, and let the execution follow."""
+        self._taken(self.followed, raw)
 
     def moved_ahead(self, row: CaseRow, to: str) -> CaseRow:
         """Move a case on without telling its execution."""

@@ -59,6 +59,8 @@ class Deployment:
         }.items():
             monkeypatch.setenv(name, value)
         self.queue_url = queue["QueueUrl"]
+        # One workflow: what an event costs and becomes there is not the others' affair.
+        monkeypatch.setattr(published, "versions", lambda: (("oxygen", 1),))
         definitions = [published.published(*version) for version in published.versions()]
         for definition in definitions:
             self.create_machine(definition.workflow, definition.version)

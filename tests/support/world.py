@@ -22,7 +22,7 @@ from functions.cases.ports import Executions, Services, Signal
 from functions.cases.quarantine import Kept
 from functions.cases.rows import CaseRow, case_from
 from functions.cases.sweep import Looked, sweep
-from functions.cases.table import Index, Item, Key, Table, read_all, Update
+from functions.cases.table import Index, Item, Key, Table, Update, read_all
 from functions.cases.work import Step, perform
 from statemachines.definition import Definition
 from statemachines.facilities import facilities

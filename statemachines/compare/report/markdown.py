@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from statemachines.compare.change import Diff, Subject
 from statemachines.compare.migration import MigrationPlan, StateMove, Verdict
-from statemachines.compare.report.places import names, where
+from statemachines.compare.report.places import names, shortened, where
 from statemachines.compare.report.text import HEADINGS, in_flight, proven
 from statemachines.compare.words import counted, listed
 from statemachines.compile.markdown import broken, cell, table
@@ -33,7 +33,7 @@ def _diff(diff: Diff) -> Iterator[str]:
         rows = [
             [
                 f"`{change.place}`<br>{cell(change.title)}",
-                broken((change.sentence, *change.details)),
+                broken((change.sentence, *shortened(change.details))),
                 cell(where(change.facilities, len(diff.facilities))),
             ]
             for change in diff.of(subject)

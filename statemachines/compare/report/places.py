@@ -26,3 +26,14 @@ def names(facilities: Sequence[str]) -> str:
     if len(facilities) <= MOST_NAMES:
         return listed(facilities)
     return f"{', '.join(facilities[:MOST_NAMES])} and {len(facilities) - MOST_NAMES} more"
+
+
+MOST_DETAILS = 8
+"""More lines about one change than this are left to the JSON."""
+
+
+def shortened(details: Sequence[str]) -> tuple[str, ...]:
+    """The first details and how many more."""
+    if len(details) <= MOST_DETAILS:
+        return tuple(details)
+    return (*details[:MOST_DETAILS], f"and {len(details) - MOST_DETAILS} more")

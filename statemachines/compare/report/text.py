@@ -7,7 +7,7 @@ from itertools import groupby
 
 from statemachines.compare.change import Change, Diff, Subject
 from statemachines.compare.migration import MigrationPlan, Refusal, StateMove, Verdict
-from statemachines.compare.report.places import names, where
+from statemachines.compare.report.places import names, shortened, where
 from statemachines.compare.words import counted, listed
 
 HEADINGS = {
@@ -62,7 +62,7 @@ def _changes(changes: Sequence[Change], facilities: int) -> Iterator[str]:
         for change in group:
             touched = f"  [{where(change.facilities, facilities)}]" if facilities else ""
             yield f"      {change.sentence}{touched}"
-            yield from (f"          {detail}" for detail in change.details)
+            yield from (f"          {detail}" for detail in shortened(change.details))
 
 
 def _facilities(diff: Diff) -> Iterator[str]:

@@ -18,6 +18,7 @@ from local.replay.readers.record import BrokenFile
 from local.replay.replay import Replay
 from local.replay.times import Times, declared_offset
 from statemachines.facilities import facilities
+from statemachines.workflows.oxygen import OXYGEN
 from tests.unit.replay.made_up import (
     DEVICE,
     FIO2,
@@ -73,7 +74,7 @@ def test_every_record_is_accounted_for_and_execution_and_journal_agree(
         write_table(folder / "chart.csv", rows)
         write_table(folder / "stays.csv", stays, STAY_COLUMNS)
         policy = facilities()[facility]
-        documentation = str(policy.resolve(newest()[0])["documentation"])
+        documentation = str(policy.resolve(OXYGEN)["documentation"])
         replay = Replay(
             folder,
             TIMES,

@@ -12,10 +12,11 @@ from functions.cases.commands import Person, Refused, claim, decline, reassign
 from functions.cases.rows import DONE, case_attributes, case_from
 from functions.cases.table import Check, Index, Key
 from statemachines.case import Case
-from tests.support.invariants import unbroken
+from statemachines.definition import Checklist, Definition
+from tests.support.invariants import one_open_case, unbroken
 from tests.support.tables import Between, Through
 from tests.unit.cases.leaving import EVERYBODY, LEAD, MD, RN, RT, Ward
-from tests.unit.statemachines.leaving import LEAVING, POLICIES, leaving
+from tests.unit.statemachines.leaving import ITEMS, LEAVING, POLICIES, leaving, spo2
 
 ALL = {None, "note", "teaching", "saturation", "number"}
 
@@ -229,6 +230,35 @@ def test_complete_on_arrival_opens_no_task_for_the_state_it_passes() -> None:
     assert wrong(ward) == []
 
 
+def opens_complete() -> Definition:
+    """The workflow, whose case arrives at once at a checklist that needs no doing, and ends with it."""
+    definition = leaving(needed=1)
+    unknown = ITEMS[0].model_copy(update={"satisfied": ~spo2.known})
+    states = tuple(
+        s.model_copy(update={"checklist": Checklist(items=(unknown,))}) if s.name == "preparing" else s
+        for s in definition.states
+    )
+    target = {"L-1": "preparing", "L-3": "gone"}
+    transitions = tuple(
+        t.model_copy(update={"target": target[t.id]}) if t.id in target else t for t in definition.transitions
+    )
+    return definition.model_copy(update={"states": states, "transitions": transitions})
+
+
+def test_a_case_may_end_with_the_commit_that_opens_it() -> None:
+    ward = Ward(opens_complete())
+    for time in (1, 2):
+        placed = ward.send_on("discharge_planned", MD)
+        assert placed.transitions == ("L-1", "L-3")
+        rows = [row for row in ward.cases() if row.workflow == "leaving"]
+        assert [(row.state, row.tasks) for row in rows] == [("gone", ())] * time
+        place = ward.row(Key(rows[0].correlation, keys.OPEN))
+        assert (place["case"], place["closed_at"]) == (placed.case, ward.now)
+        assert ward.followed(rows[-1].id) == ["preparing", "gone"]
+        ward.now += 60
+    assert one_open_case(ward, ward.cases()) == []
+
+
 def test_what_was_deferred_does_its_item_on_arrival_and_the_journal_says_so() -> None:
     ward = Ward()
     ward.send_on("discharge_planned", MD)
@@ -264,7 +294,7 @@ def test_waiting_in_the_same_place_opens_again_only_what_is_not_done() -> None:
     ward.now += 60
     ward.send_on("patient_transferred", MD)
     row = ward.parent
-    assert (row.state, row.visit, row.case.done) == ("preparing", 3, {"note"})
+    assert (row.state, row.visit, row.case.done) == ("preparing", 3, frozenset({"note"}))
     assert set(ward.open_tasks()) == ALL - {"note"}
     assert {t.number for t in row.tasks} == {3}
     assert wrong(ward) == []
@@ -275,7 +305,7 @@ def test_the_deadline_leaves_what_is_done_done() -> None:
     ward.send_on("note_written", RN)
     ward.pass_time(4 * 3600)
     row = ward.parent
-    assert (row.state, row.visit, row.case.done) == ("preparing", 3, {"note"})
+    assert (row.state, row.visit, row.case.done) == ("preparing", 3, frozenset({"note"}))
     assert ward.send_on("note_written", RN).reason == "item_done_before"
     assert ward.followed(row.id) == ["planned", "preparing", "preparing"]
     assert wrong(ward) == []

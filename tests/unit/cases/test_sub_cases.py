@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.facilities import register
 from functions.cases.library import Library
+from functions.cases.ports import Signal
 from functions.cases.rows import Parent
 from functions.cases.settle import settle, tell_relatives
 from functions.cases.table import Delete, Key, Put, Update
@@ -40,6 +43,21 @@ def lost(ward: Ward, act: Callable[[], object]) -> None:
     with pytest.raises(StepFunctionsDown):
         act()
     ward.following.down = False
+
+
+@contextmanager
+def unreachable_for(ward: Ward, workflow: str) -> Iterator[None]:
+    """Step Functions cannot start the executions of one workflow."""
+    start = ward.following.start
+
+    def only_others(name: str, version: int, case: str, generation: int, signal: Signal) -> None:
+        if name == workflow:
+            raise StepFunctionsDown("out of reach")
+        start(name, version, case, generation, signal)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ward.following, "start", only_others)
+        yield
 
 
 def last(ward: Ward, case: str) -> tuple[object, ...]:
@@ -95,7 +113,7 @@ def test_a_care_plan_older_than_what_was_handed_down_changes_nothing() -> None:
     ward = Ward(leaving(needed=1))
     ward.send_on("discharge_planned", MD)
     ward.now += 60
-    plan = {"target_spo2_high": 95.0, "hypercapnic_risk": True}
+    plan: dict[str, Any] = {"target_spo2_high": 95.0, "hypercapnic_risk": True}
     ward.send_on("care_plan_updated", MD, target_spo2_low=88.0, **plan)
     ward.now += 60
     ward.send_on("assessment_completed", MD, spo2_percent=95)
@@ -158,17 +176,8 @@ def test_a_crash_between_the_commit_and_the_opening_heals_in_the_sweep() -> None
 def test_a_crash_before_the_sub_case_s_execution_starts_heals_in_the_sweep() -> None:
     """The sub-case is committed, and what opened it dies before it starts its execution."""
     ward = about_to_order()
-    start = ward.following.start
-
-    def only_of_parents(workflow: str, *rest: object) -> None:
-        if workflow == "kit":
-            raise StepFunctionsDown("out of reach")
-        start(workflow, *rest)  # type: ignore[arg-type]
-
-    ward.following.start = only_of_parents  # type: ignore[method-assign]
-    with pytest.raises(StepFunctionsDown):
+    with unreachable_for(ward, "kit"), pytest.raises(StepFunctionsDown):
         order(ward)
-    del ward.following.start  # type: ignore[method-assign]
     ward.following.run()
     assert (ward.kit.state, ward.followed(ward.kit.id)) == ("sent", [])
     ward.now += 61
@@ -203,7 +212,8 @@ def test_a_state_that_is_passed_at_once_opens_nothing() -> None:
     """Only where the case comes to rest does anybody wait for a sub-case."""
     ward = about_to_order()
     transitions = tuple(
-        t.model_copy(update={"on": "patient_transferred"}) if t.id == "L-7" else t for t in leaving(needed=2).transitions
+        t.model_copy(update={"on": "patient_transferred"}) if t.id == "L-7" else t
+        for t in leaving(needed=2).transitions
     )
     states = tuple(
         s.model_copy(update={"defers": {"patient_transferred": "later"}, "records": {}}) if s.name == "preparing" else s
@@ -220,6 +230,18 @@ def test_a_state_that_is_passed_at_once_opens_nothing() -> None:
     order(ward)
     assert ward.path(ward.parent.id)[-2:] == ["ordering", "gone"]
     assert ward.kits == []
+
+
+def test_what_came_before_the_sub_case_finds_it_in_the_sweep() -> None:
+    ward = about_to_order()
+    early = ward.place("vendor_acknowledged", by=RN, order_id="O-1", id="early")
+    assert early.outcome == "held_early"
+    order(ward)
+    ward.now += 61
+    ward.sweep()
+    mark = ward.mark("early", workflow="kit")
+    assert mark is not None
+    assert (mark["outcome"], mark["case"]) == ("recorded", ward.kit.id)
 
 
 # ── the place is taken ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -275,7 +297,7 @@ def test_the_sub_case_is_opened_when_the_place_has_become_free() -> None:
     ],
 )
 def test_the_end_of_the_sub_case_moves_the_parent(
-    event: str, data: dict[str, str], end: str, state: str, transition: str
+    event: str, data: dict[str, Any], end: str, state: str, transition: str
 ) -> None:
     ward = Ward().ordered()
     ward.now += 600

@@ -34,19 +34,19 @@ class Mutation(NamedTuple):
     after: Definition
 
 
-def with_state(definition: Definition, name: str, **changes: Any) -> Definition:
+def with_state(definition: Definition, name: str, /, **changes: Any) -> Definition:
     """One state changed."""
     states = tuple(s.model_copy(update=changes) if s.name == name else s for s in definition.states)
     return definition.model_copy(update={"states": states})
 
 
-def with_arrow(definition: Definition, id_: str, **changes: Any) -> Definition:
+def with_arrow(definition: Definition, id_: str, /, **changes: Any) -> Definition:
     """One transition changed."""
     rows = tuple(t.model_copy(update=changes) if t.id == id_ else t for t in definition.transitions)
     return definition.model_copy(update={"transitions": rows})
 
 
-def with_parameter(definition: Definition, name: str, **changes: Any) -> Definition:
+def with_parameter(definition: Definition, name: str, /, **changes: Any) -> Definition:
     """One parameter changed."""
     parameters = tuple(p.model_copy(update=changes) if p.name == name else p for p in definition.parameters)
     return definition.model_copy(update={"parameters": parameters})

@@ -22,7 +22,7 @@ from events.catalog import (
     Spo2Observed,
     VendorAcknowledged,
 )
-from statemachines.definition import Correlation, Definition, ValueType
+from statemachines.definition import Correlation, Definition, Unplaced, ValueType
 from statemachines.language import (
     CHECKLIST,
     DEADLINE,
@@ -82,7 +82,10 @@ KIT: Definition = workflow(
     "kit", 1, title="Kit", purpose="To see through", correlation=Correlation.ENCOUNTER,
     roles=(RT, RN, MD, LEAD), facts=(spo2,), parameters=(low,),
     events=tuple(
-        expect(e) for e in (
+        expect(e, Unplaced.HOLD, "before its order")
+        if e is VendorAcknowledged
+        else expect(e)
+        for e in (
             HomeOxygenOrderDrafted, HomeOxygenOrderCancelled, EquipmentDelivered, VendorAcknowledged, CarePlanUpdated,
         )
     ),

@@ -10,12 +10,12 @@ from events.catalog import NoteWritten
 from statemachines.case import Case
 from statemachines.checklists import complete, done_on_arrival
 from statemachines.decide import MAX_MOVES, Outcome, Reason, advance
-from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, Checklist, Definition
+from statemachines.definition import DEADLINE_MISSED, Checklist, Definition
 from statemachines.expressions import Known
 from statemachines.language import T
 from statemachines.machine import Machine
 from statemachines.policy import Policy
-from tests.unit.statemachines.leaving import ITEMS, LEAVING, POLICY, leaving, spo2
+from tests.unit.statemachines.leaving import ITEMS, LEAVING, NOTE, POLICY, leaving, spo2
 from tests.unit.statemachines.small import NOW, Run
 
 THERAPIST, NURSE, PROVIDER, LEADER = "RT-LINDEN:RT", "RN-ASH:RN", "MD-OAK:MD", "LEAD-ELM:LEAD"
@@ -43,7 +43,7 @@ def test_an_item_is_done_by_its_event() -> None:
     run = preparing()
     decision = run.take("note_written", NURSE)
     assert (decision.outcome, decision.reason) == (Outcome.RECORDED, Reason.ITEM_DONE)
-    assert (decision.done, decision.because) == ({"note"}, "done: Note")
+    assert (decision.done, decision.because) == (frozenset({"note"}), "done: Note")
     assert run.case.done == {"note"}
     assert run.case.state == "preparing"
 
@@ -149,7 +149,11 @@ def test_an_observation_satisfies_an_item_later() -> None:
     run = preparing()
     assert run.take("spo2_observed", spo2_percent=85).reason is Reason.NO_GUARD_HOLDS
     decision = run.take("spo2_observed", at=NOW + 1, spo2_percent=95)
-    assert (decision.outcome, decision.reason, decision.done) == (Outcome.RECORDED, Reason.ITEM_DONE, {"saturation"})
+    assert (decision.outcome, decision.reason, decision.done) == (
+        Outcome.RECORDED,
+        Reason.ITEM_DONE,
+        frozenset({"saturation"}),
+    )
     assert run.facts["spo2"] == Known(95, NOW + 1, 85)
 
 
@@ -234,7 +238,7 @@ def test_a_complete_checklist_waits_for_its_arrow_s_guard() -> None:
     decision = run.take("oxygen_education_completed", THERAPIST)
     assert (decision.reason, run.case.state) == (Reason.ITEM_DONE, "preparing")
     decision = run.take("spo2_observed", spo2_percent=98)
-    assert (decision.done, run.case.state) == ({"saturation"}, "ordering")
+    assert (decision.done, run.case.state) == (frozenset({"saturation"}), "ordering")
 
 
 def test_a_checklist_that_is_complete_on_arrival_chains_on() -> None:
@@ -253,12 +257,10 @@ def test_a_checklist_complete_on_arrival_whose_arrow_s_guard_does_not_hold_waits
     arrows = tuple(
         t.model_copy(update={"when": spo2 >= 97}) if t.id == "L-3" else t for t in leaving(needed=1).transitions
     )
-    run = Run(
-        leaving(needed=1).model_copy(update={"transitions": arrows}), POLICY, state="planned", entered=NOW
-    )
+    run = Run(leaving(needed=1).model_copy(update={"transitions": arrows}), POLICY, state="planned", entered=NOW)
     progress = run.progress("assessment_completed", PROVIDER, spo2_percent=95)
     assert [m.transition for m in progress.moves] == ["L-2"]
-    assert (run.case.state, run.case.done) == ("preparing", {"saturation"})
+    assert (run.case.state, run.case.done) == ("preparing", frozenset({"saturation"}))
 
 
 def test_what_was_deferred_does_its_items_on_arrival() -> None:
@@ -300,7 +302,11 @@ def test_waiting_in_the_same_place_keeps_what_is_done(event: str) -> None:
     run.take("note_written", NURSE)
     decision = run.take(event)
     assert decision.move is not None
-    assert (decision.move.source, decision.move.target, decision.move.done) == ("preparing", "preparing", {"note"})
+    assert (decision.move.source, decision.move.target, decision.move.done) == (
+        "preparing",
+        "preparing",
+        frozenset({"note"}),
+    )
     assert run.case.done == {"note"}
     assert run.take("note_written", NURSE).reason is Reason.ITEM_DONE_BEFORE
 
@@ -369,8 +375,8 @@ def test_the_machine_knows_what_is_needed() -> None:
 
 def test_the_language_s_names_become_codes() -> None:
     note, teaching, *_ = Machine(LEAVING, POLICY).checklists["preparing"].items
-    assert (note.done_on, note.by) == ({"note_written"}, {"RN"})
-    assert (teaching.done_on, teaching.by) == ({"oxygen_education_completed"}, {"RT"})
+    assert note == (NOTE.name, NOTE.title, frozenset({"note_written"}), frozenset({"RN"}), None)
+    assert teaching[:4] == ("teaching", "Teaching", frozenset({"oxygen_education_completed"}), frozenset({"RT"}))
 
 
 def test_deciding_changes_nothing_that_was_given() -> None:

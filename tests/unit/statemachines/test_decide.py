@@ -306,8 +306,8 @@ def test_deferred_events_are_taken_in_the_order_in_which_they_happened() -> None
     run.take("spo2_observed", spo2_percent=95)
     run.now = NOW + 100
     run.take("note_signed", RT, at=NOW + 40)
-    run.take("weaning_started", RT, at=NOW + 20)
     run.take("note_written", RN, at=NOW + 30)
+    run.take("weaning_started", RT, at=NOW + 20)
     progress = run.progress("assessment_completed", RT, at=NOW + 50)
     assert [move.transition for move in progress.moves] == ["S-2", "S-6", "S-7"]
     assert [(event.type, str(d.outcome)) for event, d in progress.taken] == [

@@ -1,0 +1,123 @@
+"""The `baton` command: what a person can mend is told in a line, without a trace; a defect is never hidden."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from cdk.grants import FUNCTIONS
+from functions.cases.commands import Refused
+from local import command
+from local.compile import PublishedVersionChanged
+from local.demo.stage import TooLate
+from local.diagram.render import NotDrawn
+from local.paths import CHECKOUT
+from local.problem import Problem
+from local.running import NotUp, StackFailed
+from statemachines.compile.asl import NotCompilable
+from statemachines.policy import UnknownInPolicy
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), "`baton down` clears up, `baton up` starts"),
+        (ReadTimeoutError(endpoint_url="http://127.0.0.1:9"), "`baton down` clears up, `baton up` starts"),
+        (TooLate("not within 240 s"), "not within 240 s"),
+        (StackFailed("the stack did not start"), "the stack did not start"),
+        (NotUp("no stack is running here"), "no stack is running here"),
+        (PublishedVersionChanged("changed: oxygen 1"), "changed: oxygen 1"),
+        (NotCompilable("no state"), "no state"),
+        (NotDrawn("no picture"), "no picture"),
+        (UnknownInPolicy("no parameter"), "no parameter"),
+        (Refused("wrong_role", "belongs to RT"), "belongs to RT"),
+        (Problem("no cases begin with 'x'"), "no cases begin with 'x'"),
+    ],
+)
+def test_what_a_person_can_mend_is_a_line(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(command, "_down", fails)
+    assert command.main(["down"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("baton down: ")
+    assert said in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("task"), LookupError("case has no visit 3"), RuntimeError("odd"), ValueError("odd")]
+)
+def test_a_defect_keeps_its_trace(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(command, "_down", fails)
+    with pytest.raises(type(error)):
+        command.main(["down"])
+
+
+def test_only_a_function_can_be_killed(capsys: pytest.CaptureFixture[str]) -> None:
+    for function in FUNCTIONS:
+        assert command.parser().parse_args(["demo", "--kill", function]).kill == function
+    with pytest.raises(SystemExit):
+        command.parser().parse_args(["demo", "--kill", "machines"])
+    assert "invalid choice: 'machines'" in capsys.readouterr().err
+
+
+def test_somebody_without_a_role_is_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.parser().parse_args(["claim", "abc", "--as", "RT-LINDEN"])
+    assert "is not PERSON:ROLE" in capsys.readouterr().err
+
+
+def test_one_message_or_all_are_redriven(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = command.parser()
+    assert parser.parse_args(["redrive", "--all"]).all
+    assert parser.parse_args(["redrive", "abc"]).id == "abc"
+    for wrong in (["redrive"], ["redrive", "abc", "--all"]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(wrong)
+    capsys.readouterr()
+
+
+def test_each_command_with_a_module_takes_its_arguments_there(capsys: pytest.CaptureFixture[str]) -> None:
+    present = [name for name, (module, _) in command.MODULES.items() if find_spec(module) is not None]
+    assert "replay" in present
+    for name in present:
+        with pytest.raises(SystemExit) as ended:
+            command.main([name, "--help"])
+        assert ended.value.code == 0
+        assert f"usage: baton {name} " in capsys.readouterr().out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from local.command import parser; parser().format_help(); print(*sys.modules)",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert [name for name in said if name.partition(".")[0] in ("boto3", "pydantic", "rich", "aws_cdk")] == []
+
+
+def test_sending_nothing_good_fails_before_a_stack_is_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.json"
+    empty.touch()
+    assert command.main(["send", str(empty)]) == 1
+    assert "holds no event" in capsys.readouterr().err

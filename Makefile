@@ -34,7 +34,8 @@ demo: setup ## Install everything, then show three cases changing hands on the e
 	@$(BIN)/baton demo
 
 test: setup ## Install everything, then run all tests but those of test-faults
-	@$(BIN)/python -m pytest -m "not faults" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) tests/unit tests/property tests/integration tests/infrastructure
+	@$(BIN)/python -m pytest -m "not faults" $(PYTEST_ARGS) tests/stack
 
 test-faults: setup ## Kill workers, stop the EMR, take permissions away, one after the other; takes a quarter of an hour
 	@$(BIN)/python -m pytest -m faults $(PYTEST_ARGS)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from statemachines.definition import Definition, load
+from statemachines.definition import Definition
 from statemachines.facilities import facilities
 from statemachines.policy import Policy
-from statemachines.policy import load as load_policy
 from statemachines.published import ChangedAfterPublishing, NotPublished, published
+from statemachines.verify.document import read_policy, read_workflow
+from statemachines.verify.finding import Finding
 from statemachines.workflows import WORKFLOWS
 
 VERSION_HELP = "a published version (oxygen@1), a file (workflow.json), or a workflow's source by name (oxygen)"
@@ -25,12 +24,16 @@ class NotReadable(LookupError):
 
 
 def add_facilities(parser: argparse.ArgumentParser) -> None:
-    """The option that names other policies than those of the example facilities."""
-    parser.add_argument(
+    """The options that name other policies than those of the example facilities."""
+    overlays = parser.add_mutually_exclusive_group()
+    overlays.add_argument(
         "--facilities",
         type=Path,
-        metavar="FOLDER",
-        help="overlay documents (*.json) of the facilities to look at (statemachines/facilities)",
+        metavar="DIR",
+        help="look at the overlays (*.json) in this folder, not at the examples",
+    )
+    overlays.add_argument(
+        "--network", type=int, metavar="N", help="look at so many generated facilities with varied overlays"
     )
 
 
@@ -42,40 +45,53 @@ def definition(name: str) -> Definition:
             return published(match["workflow"], int(match["version"]))
         except (NotPublished, ChangedAfterPublishing) as problem:
             raise NotReadable(str(problem)) from problem
+    path = Path(name)
+    if path.is_file():
+        read = read_workflow(_bytes(path), name)
+        if isinstance(read, Definition):
+            return read
+        raise NotReadable(_faults(name, read))
     if name in WORKFLOWS:
         return WORKFLOWS[name]
-    path = Path(name)
-    if not path.is_file():
-        raise NotReadable(
-            f"{name}: neither a published version (WORKFLOW@VERSION), nor a file, nor a workflow; "
-            f"the workflows are {', '.join(sorted(WORKFLOWS))}"
-        )
-    try:
-        return load(path.read_bytes())
-    except ValidationError as problem:
-        raise NotReadable(_faults(name, problem)) from problem
+    raise NotReadable(
+        f"{name}: neither a published version (WORKFLOW@VERSION), nor a file, nor a workflow; "
+        f"the workflows are {', '.join(sorted(WORKFLOWS))}"
+    )
 
 
-def policies(folder: Path | None) -> Mapping[str, Policy]:
-    """The overlays in a folder, by facility; those of the examples without one. Raises NotReadable."""
-    if folder is None:
-        return facilities()
-    found: dict[str, Policy] = {}
-    for path in sorted(folder.glob("*.json")):
+def policies(given: argparse.Namespace, definitions: Iterable[Definition]) -> Sequence[Policy]:
+    """The overlays that the arguments name; without, the examples, for workflows that they are meant for. Raises NotReadable."""
+    versions = list(definitions)
+    if given.network is not None:
+        from local.network import network
+
         try:
-            policy = load_policy(path.read_bytes())
-        except ValidationError as problem:
-            raise NotReadable(_faults(str(path), problem)) from problem
-        found[policy.facility] = policy
+            # Overlays are older than the version that they are to run: they fit the first, and may not fit the second.
+            return list(network(given.network, list({v.workflow: v for v in reversed(versions)}.values())))
+        except ValueError as problem:
+            raise NotReadable(str(problem)) from problem
+    if given.facilities is None:
+        return list(facilities().values()) if all(version.workflow in WORKFLOWS for version in versions) else []
+    found: list[Policy] = []
+    for path in sorted(given.facilities.glob("*.json")):
+        read = read_policy(_bytes(path), str(path))
+        if not isinstance(read, Policy):
+            raise NotReadable(_faults(str(path), read))
+        found.append(read)
     if not found:
-        raise NotReadable(f"{folder}: no overlay documents (*.json) here")
+        raise NotReadable(f"there is no overlay (*.json) in {given.facilities}")
     return found
 
 
-def _faults(name: str, problem: ValidationError) -> str:
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise NotReadable(f"{path} cannot be read: {problem.strerror}") from problem
+
+
+def _faults(name: str, faults: Iterable[Finding]) -> str:
     """Every fault of a document, each with its place."""
-    faults = [
-        f"  {'.'.join(str(part) for part in error['loc']) or 'the document'}: {error['msg']}"
-        for error in problem.errors(include_url=False, include_input=False)
-    ]
-    return "\n".join([f"{name}: not such a document", *faults])
+    return "\n".join(
+        [f"{name}: not such a document", *(f"  {fault.place.path or '$'}: {fault.sentence}" for fault in faults)]
+    )

@@ -39,7 +39,8 @@ def run(given: argparse.Namespace) -> int:
     from statemachines.compare.report.text import diff_text
 
     try:
-        found = diff(definition(given.old), definition(given.new), policies(given.facilities).values())
+        old, new = definition(given.old), definition(given.new)
+        found = diff(old, new, policies(given, (old, new)))
     except NotReadable as problem:
         print(f"baton diff: {problem}", file=sys.stderr)
         return 2

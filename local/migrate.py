@@ -53,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
 
     try:
         old, new = definition(given.old), definition(given.new)
-        made = plan(old, new, policies(given.facilities).values(), mapping(given.map))
+        made = plan(old, new, policies(given, (old, new)), mapping(given.map))
     except (NotReadable, UnknownInMapping) as problem:
         print(f"baton migrate: {problem.args[0]}", file=sys.stderr)
         return 2

@@ -96,7 +96,9 @@ def _ended(change: Change, now: float) -> Change:
     ended = moved_on(row, ended_at=now)
     if change.before is None:  # it ends with the commit that opens it, and a transaction names a row once
         writes = tuple(
-            replace(write, item={**write.item, "closed_at": now}) if isinstance(write, Put) and write.key == place else write
+            replace(write, item={**write.item, "closed_at": now})
+            if isinstance(write, Put) and write.key == place
+            else write
             for write in change.writes
         )
         return replace(change, after=ended, writes=writes)

@@ -4,9 +4,9 @@
 """
 
 from statemachines.compare.change import Change, Diff, Facility, Subject, VersionName
-from statemachines.compare.diff import diff
+from statemachines.compare.comparison import diff
 from statemachines.compare.migration import MigrationPlan, Obstacle, Refusal, StateMove, UnknownInMapping, Verdict
-from statemachines.compare.plan import plan
+from statemachines.compare.planning import plan
 
 __all__ = [
     "Change",

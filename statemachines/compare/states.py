@@ -9,7 +9,7 @@ from statemachines.compare.durations import in_words, parameters, same_limits, s
 from statemachines.compare.paths import answer
 from statemachines.compare.settings import Pair
 from statemachines.compare.versions import Versions, matched, other_fields
-from statemachines.compare.words import listed, quoted
+from statemachines.compare.words import listed, names, quoted
 from statemachines.definition import Checklist, EmrStatus, State, StateKind, Work
 
 _HANDLED = frozenset(
@@ -143,7 +143,7 @@ class _State:
         for pair in v.pairs.facilities:
             if pair in differing and both(pair) != (before, after) and v.entered(self.new.name)(pair):
                 groups.setdefault(both(pair), []).append(pair.facility or "")
-        details = [f"{listed(places)}: {one} → {other}" for (one, other), places in groups.items()]
+        details = [f"{names(places)}: {one} → {other}" for (one, other), places in groups.items()]
         yield self._change(
             "deadline", sentence, before, after, details=tuple(details), touches=lambda pair: pair in differing
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from statemachines.compare.cells import OTHER_CODE, Aspect, Dimension
@@ -82,6 +82,17 @@ def listed(items: Iterable[str], joined: str = "and") -> str:
     """One, two and three."""
     parts = list(items)
     return f" {joined} ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} {joined} {parts[-1]}"
+
+
+MOST_NAMES = 4
+"""More names of facilities than this are counted instead."""
+
+
+def names(facilities: Sequence[str]) -> str:
+    """The first names and how many more."""
+    if len(facilities) <= MOST_NAMES:
+        return listed(facilities)
+    return f"{', '.join(facilities[:MOST_NAMES])} and {len(facilities) - MOST_NAMES} more"
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from statemachines.expressions import AllOf, AnyGuard, AnyOf, FactOperand, Not, ParameterOperand, describe
+from statemachines.expressions import AllOf, AnyGuard, describe
 from statemachines.verify.domain import Domain, Variable, Vocabulary, said
-from statemachines.verify.intervals import Contest, TooManyCells, compared
-from statemachines.verify.machines import Machines, anything, no_blocking
+from statemachines.verify.intervals import Contest, TooManyCells
+from statemachines.verify.machines import Machines, anything, by_policy, no_blocking
 from statemachines.verify.overlays import Overlay
 from statemachines.verify.smt import Solver, Undecided, Wanted
-from statemachines.verify.terms import facts_of, leaves, operands, parameters_in
+from statemachines.verify.terms import facts_of, leaves, parameters_in
 
 
 def never_true(
@@ -24,7 +24,7 @@ def never_true(
     off = {
         n
         for members in machines.classes(tuple(sorted(parameters_in(guard))))
-        if _by_policy(guard, machines.overlays[members[0]], machines.vocabulary) is False
+        if by_policy(guard, machines.overlays[members[0]], machines.vocabulary) is False
         for n in members
     }
     faulty = tuple(n for n in overlays if n not in off)
@@ -33,27 +33,6 @@ def never_true(
             return None
         return tuple(overlays), f"no policy lets “{words(guard, machines.vocabulary)}” hold"
     return faulty, _why(machines, solver, guard, machines.overlays[faulty[0]], event)
-
-
-def _by_policy(guard: AnyGuard, overlay: Overlay, vocabulary: Vocabulary) -> bool | None:
-    """What a guard comes to when only the facility's parameters are known; None: it depends on more."""
-    match guard:
-        case Not(negated=negated):
-            inner = _by_policy(negated, overlay, vocabulary)
-            return None if inner is None else not inner
-        case AllOf(all=parts):
-            each = [_by_policy(part, overlay, vocabulary) for part in parts]
-            return False if False in each else None if None in each else True
-        case AnyOf(any=parts):
-            each = [_by_policy(part, overlay, vocabulary) for part in parts]
-            return True if True in each else None if None in each else False
-    if any(
-        isinstance(o, FactOperand) or (isinstance(o, ParameterOperand) and o.parameter in vocabulary.patient)
-        for o in operands(guard)
-    ):
-        return None
-    result = compared(guard, overlay.parameters, anything(vocabulary, ""), vocabulary)
-    return result if isinstance(result, bool) else None
 
 
 class _AnyPolicy(Vocabulary):

@@ -50,6 +50,8 @@ def _reached_and_left(machines: Machines, variant: Variant) -> Iterator[Finding]
         off = switched_off(machines, state)
         if not graph.reached[place]:
             missing = [n for n in variant.overlays if n not in off]
+            if state.kind is StateKind.END and machines.any_policy.graph.reached[place]:
+                continue  # an end that other facilities' cases come to
             if missing:
                 yield codes.UNREACHABLE.found(
                     index.place(state=state.name, facilities=machines.facilities(missing)),
@@ -136,13 +138,12 @@ def _answered_once(index: Index) -> Iterator[Finding]:
 def _taken_up(machines: Machines) -> Iterator[Finding]:
     """Somebody acts on or records each deferred event later; at each facility it is at least answered later."""
     index = machines.index
-    any_policy = Variant(index, machines.vocabulary, b"\1" * len(index.edges), tuple(range(len(machines.overlays))))
     deferring: dict[str, list[int]] = {}
     for place, state in index.open_states():
         for event in state.defers:
             deferring.setdefault(event, []).append(place)
     for event, places in deferring.items():
-        yield from _later(machines, any_policy, event, places, ("records",), "acts on it or records it")
+        yield from _later(machines, machines.any_policy, event, places, ("records",), "acts on it or records it")
         for variant in machines.variants:
             yield from _later(machines, variant, event, places, ("records", "ignores", "refuses"), "answers it")
 

@@ -32,7 +32,7 @@ from statemachines.expressions import (
 from statemachines.verify.domain import Example, Variable, Vocabulary, representatives, variable_of, variables_of
 from statemachines.verify.terms import Leaf, facts_of, leaves, operands
 
-MOST_CELLS = 4096
+MOST_CELLS = 16_384
 """More combinations of cells than this are left to the solver."""
 
 Test = Callable[[int], bool]

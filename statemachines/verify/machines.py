@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from statemachines.expressions import AnyGuard, Value
+from statemachines.expressions import AllOf, AnyGuard, AnyOf, FactOperand, Not, ParameterOperand, Value
 from statemachines.verify.domain import Vocabulary
 from statemachines.verify.graph import Graph
 from statemachines.verify.index import Edge, Index
-from statemachines.verify.intervals import Contest, Context, TooManyCells
+from statemachines.verify.intervals import Contest, Context, TooManyCells, compared
 from statemachines.verify.knowledge import Knowledge
 from statemachines.verify.overlays import Overlay
+from statemachines.verify.terms import operands
 from statemachines.verify.units import sound
 
 
@@ -70,6 +71,11 @@ class Machines:
         merged = bytes(map(max, zip(*(v.enabled for v in self.variants), strict=True))) if index.edges else b""
         self.union = self.variants[0] if len(self.variants) == 1 else Variant(index, vocabulary, merged, everything)
 
+    @cached_property
+    def any_policy(self) -> Variant:
+        """The machine with every arrow, whatever a policy could switch off."""
+        return Variant(self.index, self.vocabulary, b"\1" * len(self.index.edges), tuple(range(len(self.overlays))))
+
     def _groups(self) -> Iterator[Group]:
         for (state, event), edges in self.index.groups.items():
             guards = [edge.transition.when for edge in edges]
@@ -110,7 +116,7 @@ class Machines:
         for group in self.groups:
             context = anything(self.vocabulary, group.event)
             for members in self.classes(group.contest.policy):
-                for number in _impossible(group, self.overlays[members[0]], context):
+                for number in self._impossible(group, self.overlays[members[0]], context):
                     if len(members) == len(self.overlays):
                         base[number] = 0
                     else:
@@ -132,6 +138,54 @@ class Machines:
             found.append(Variant(self.index, self.vocabulary, bytes(enabled), tuple(members_), forced))
         return tuple(found)
 
+    def _impossible(self, group: Group, overlay: Overlay, context: Context) -> list[int]:
+        """The numbers of the group's arrows whose guards cannot hold under an overlay; each by itself where all are too many."""
+        found = []
+        together = self._possible(group.contest, overlay, context)
+        for place, edge in enumerate(group.edges):
+            if together is None and edge.transition.when is not None:
+                alone = self.contest((edge.transition.when,))
+                assert alone is not None, "sound together, so sound alone"
+                possible = self._possible(alone, overlay, context)
+                holds = (
+                    bool(possible)
+                    if possible is not None
+                    else by_policy(edge.transition.when, overlay, self.vocabulary)
+                )
+                if holds is False:
+                    found.append(edge.number)
+            elif together is not None and place not in together:
+                found.append(edge.number)
+        return found
+
+    @staticmethod
+    def _possible(contest: Contest, overlay: Overlay, context: Context) -> frozenset[int] | None:
+        try:
+            return contest.decide(overlay.parameters, context, no_blocking(len(contest.guards))).possible
+        except TooManyCells:
+            return None
+
+
+def by_policy(guard: AnyGuard, overlay: Overlay, vocabulary: Vocabulary) -> bool | None:
+    """What a guard comes to when only the facility's parameters are known; None: it depends on more."""
+    match guard:
+        case Not(negated=negated):
+            inner = by_policy(negated, overlay, vocabulary)
+            return None if inner is None else not inner
+        case AllOf(all=parts):
+            each = [by_policy(part, overlay, vocabulary) for part in parts]
+            return False if False in each else None if None in each else True
+        case AnyOf(any=parts):
+            each = [by_policy(part, overlay, vocabulary) for part in parts]
+            return True if True in each else None if None in each else False
+    if any(
+        isinstance(o, FactOperand) or (isinstance(o, ParameterOperand) and o.parameter in vocabulary.patient)
+        for o in operands(guard)
+    ):
+        return None
+    result = compared(guard, overlay.parameters, anything(vocabulary, ""), vocabulary)
+    return result if isinstance(result, bool) else None
+
 
 def anything(vocabulary: Vocabulary, event: str) -> Context:
     """The context in which nothing is known but what the event itself reports."""
@@ -142,12 +196,3 @@ def anything(vocabulary: Vocabulary, event: str) -> Context:
 def no_blocking(count: int) -> tuple[int, ...]:
     """No arrow keeps another from being taken."""
     return (0,) * count
-
-
-def _impossible(group: Group, overlay: Overlay, context: Context) -> list[int]:
-    """The numbers of the group's arrows whose guards cannot hold under an overlay."""
-    try:
-        verdict = group.contest.decide(overlay.parameters, context, no_blocking(len(group.edges)))
-    except TooManyCells:
-        return []
-    return [edge.number for place, edge in enumerate(group.edges) if place not in verdict.possible]

@@ -82,7 +82,9 @@ potassium = fact(
 sodium = fact("sodium", "sodium", NUMBER, *_reported(lambda e: e.sodium_mmol_l), unit="mmol/L", loinc="2951-2")
 glucose = fact("glucose", "glucose", NUMBER, *_reported(lambda e: e.glucose_mg_dl), unit="mg/dL", loinc="2345-7")
 calcium = fact("calcium", "calcium", NUMBER, *_reported(lambda e: e.calcium_mg_dl), unit="mg/dL", loinc="17861-6")
-always_called = fact("always_called", "always called", YES_NO, *_reported(lambda e: e.called_whatever_its_value))
+always_called = fact(
+    "always_called", "always called, whatever its value", YES_NO, *_reported(lambda e: e.called_whatever_its_value)
+)
 chronic = fact("chronic", "chronic disease explains it", YES_NO, *_reported(lambda e: e.chronic_disease))
 trending = fact("trending", "trending to normal", YES_NO, *_reported(lambda e: e.trending_to_normal))
 on_protocol = fact("on_protocol", "on protocol", YES_NO, *_reported(lambda e: e.on_protocol))
@@ -110,14 +112,14 @@ def _limit(name: str, title: str, default: float, unit: str, top: float) -> Para
     return parameter(name, title, default, KOST, unit=unit, minimum=0, maximum=top)
 
 
-potassium_low = _limit("potassium_low", "potassium critically low", 2.8, "mmol/L", 20)
-potassium_high = _limit("potassium_high", "potassium critically high", 6.2, "mmol/L", 20)
-sodium_low = _limit("sodium_low", "sodium critically low", 120, "mmol/L", 250)
-sodium_high = _limit("sodium_high", "sodium critically high", 158, "mmol/L", 250)
-glucose_low = _limit("glucose_low", "glucose critically low", 46, "mg/dL", 3000)
-glucose_high = _limit("glucose_high", "glucose critically high", 484, "mg/dL", 3000)
-calcium_low = _limit("calcium_low", "calcium critically low", 6.6, "mg/dL", 30)
-calcium_high = _limit("calcium_high", "calcium critically high", 12.9, "mg/dL", 30)
+potassium_low = _limit("potassium_low", "low limit of potassium", 2.8, "mmol/L", 20)
+potassium_high = _limit("potassium_high", "high limit of potassium", 6.2, "mmol/L", 20)
+sodium_low = _limit("sodium_low", "low limit of sodium", 120, "mmol/L", 250)
+sodium_high = _limit("sodium_high", "high limit of sodium", 158, "mmol/L", 250)
+glucose_low = _limit("glucose_low", "low limit of glucose", 46, "mg/dL", 3000)
+glucose_high = _limit("glucose_high", "high limit of glucose", 484, "mg/dL", 3000)
+calcium_low = _limit("calcium_low", "low limit of calcium", 6.6, "mg/dL", 30)
+calcium_high = _limit("calcium_high", "high limit of calcium", 12.9, "mg/dL", 30)
 suppress_chronic = parameter("suppress_chronic", "do not call what a chronic disease explains", True, STAFF)
 suppress_trending = parameter("suppress_trending", "do not call what is trending to normal", True, STAFF)
 suppress_on_protocol = parameter("suppress_on_protocol", "do not call what a protocol answers", True, STAFF)
@@ -425,7 +427,7 @@ TRANSITIONS = (
     T("T-61", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called, to=NOTIFY_DUE, because="corrected: no longer expected"),
     T("T-62", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless, to=NOT_CRITICAL,
       because="corrected: not critical, and nobody was told"),
-    T("T-63", (*TOLD, *CORRECTING), on=ResultCorrected, when=critical, to=NOTIFY_DUE,
+    T("T-63", (*TOLD, *CORRECTING), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE,
       because="corrected, and still critical: call the corrected value"),
     T("T-64", TOLD, on=ResultCorrected, when=harmless, to=CORRECTED, because="corrected: not critical, and it was told"),
     T("T-65", UNTOLD, on=ResultWithdrawn, to=WITHDRAWN, by=LAB, because="withdrawn before anybody was told"),

@@ -167,7 +167,8 @@ counts = by_vendor == False  # noqa: E712
 qualifies = counts & ((gas & by_gas) | (oximetry_only & by_oximetry))
 does_not_qualify = counts & ((gas & not_by_gas) | (oximetry_only & not_by_oximetry))
 expired = test_id.older_than(test_valid)
-in_time = ~test_id.known | ~expired
+in_time = ~expired
+works = oxygen_works == True  # noqa: E712
 
 # ── Checklist ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 READY_TO_LEAVE = checklist(
@@ -435,12 +436,12 @@ TRANSITIONS = (
     T("T-36", LEFT_UNREADY, on=DEADLINE, to=STILL_UNREADY, because="not made good in time"),
     T("T-37", STILL_UNREADY, on=DEADLINE, to=None, because="still not made good"),
     # follow up
-    T("T-40", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=oxygen_works == True, to=CONTACTED,  # noqa: E712
+    T("T-40", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=works, to=CONTACTED,
       by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen works"),
     T("T-41", FOLLOWED_UP, on=FollowUpVisitCompleted, to=CLOSED, by=PCP, because="seen face to face"),
     T("T-42", DISCHARGED, on=DEADLINE, to=UNREACHABLE, because="not reached within the business days"),
     T("T-43", UNREACHABLE, on=DEADLINE, to=LOST, because="still not reached"),
-    T("T-44", FOLLOWED_UP, on=FollowUpContactMade, when=oxygen_works == False, to=LEFT_UNREADY,  # noqa: E712
+    T("T-44", FOLLOWED_UP, on=FollowUpContactMade, when=~works, to=LEFT_UNREADY,
       by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen does not work"),
     T("T-45", CONTACTED, on=DEADLINE, to=VISIT_OVERDUE, because="not seen in time"),
     T("T-46", VISIT_OVERDUE, on=DEADLINE, to=LOST, because="still not seen"),

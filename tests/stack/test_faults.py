@@ -13,6 +13,7 @@ from local.agreement import Report
 from local.demo.interference import Interference
 from local.demo.run import night, policies
 from local.stack import LocalStack
+from tests.stack.lambdas import name
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -20,20 +21,22 @@ SETTLE_SECONDS = 300.0
 """What a killed worker held comes again when its message becomes visible, and a write to the EMR when its lease is over."""
 
 
-def disturbed(folder: Path, interference: Interference) -> Report:
-    """A night of its own stack, with something going wrong in the middle."""
+def disturbed(folder: Path, interference: Interference) -> tuple[Report, str]:
+    """A night of its own stack, with something going wrong in the middle; and the log of the embedded AWS."""
     with LocalStack(folder, policies()) as stack:
-        return night(stack, Console(file=sys.stderr, width=160), interference, SETTLE_SECONDS)
+        report = night(stack, Console(file=sys.stderr, width=160), interference, SETTLE_SECONDS)
+        return report, stack.aws.log.read_text(errors="replace")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_workers_that_die_at_work_leave_no_trace(tmp_path: Path, function: Actor) -> None:
     interference = Interference(kill=function)
-    report = disturbed(tmp_path / "night", interference)
+    report, said = disturbed(tmp_path / "night", interference)
     assert interference.killed, f"no worker of {function} was at work when it was to be killed"
+    assert f"worker execution error for {name(function)}" in said, "those that were killed had nothing in hand"
     assert report.agrees, report.as_json()
 
 
 def test_an_emr_that_is_away_is_brought_up_to_date(tmp_path: Path) -> None:
-    report = disturbed(tmp_path / "night", Interference(emr_down_seconds=20.0))
+    report, _ = disturbed(tmp_path / "night", Interference(emr_down_seconds=20.0))
     assert report.agrees, report.as_json()

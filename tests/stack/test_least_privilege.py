@@ -61,7 +61,7 @@ def connection(gym: Gym) -> Connection:
     return gym.ward.connection
 
 
-@pytest.mark.parametrize("grant", _rows())
+@pytest.mark.parametrize("grant", list(_rows()))
 def test_a_permission_is_missed(gym: Gym, connection: Connection, grant: Grant) -> None:
     attempt = exercise_of(grant)(gym)
     with Roles(connection).without(grant):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from statemachines.compare.change import Diff, Subject
 from statemachines.compare.migration import MigrationPlan, StateMove, Verdict
-from statemachines.compare.report.places import names, shortened, where
+from statemachines.compare.report.places import shortened, where
 from statemachines.compare.report.text import HEADINGS, in_flight, proven
-from statemachines.compare.words import counted, listed
+from statemachines.compare.words import counted, listed, names
 from statemachines.compile.markdown import broken, cell, table
 
 

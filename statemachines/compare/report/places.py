@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from statemachines.compare.words import listed
-
-MOST_NAMES = 4
-"""More names than this are counted instead."""
+from statemachines.compare.words import MOST_NAMES, listed
 
 
 def where(facilities: Sequence[str], all_: int) -> str:
@@ -19,13 +16,6 @@ def where(facilities: Sequence[str], all_: int) -> str:
     if len(facilities) <= MOST_NAMES:
         return listed(facilities)
     return f"{len(facilities)} of {all_} facilities"
-
-
-def names(facilities: Sequence[str]) -> str:
-    """The first names and how many more."""
-    if len(facilities) <= MOST_NAMES:
-        return listed(facilities)
-    return f"{', '.join(facilities[:MOST_NAMES])} and {len(facilities) - MOST_NAMES} more"
 
 
 MOST_DETAILS = 8

@@ -7,8 +7,8 @@ from itertools import groupby
 
 from statemachines.compare.change import Change, Diff, Subject
 from statemachines.compare.migration import MigrationPlan, Refusal, StateMove, Verdict
-from statemachines.compare.report.places import names, shortened, where
-from statemachines.compare.words import counted, listed
+from statemachines.compare.report.places import shortened, where
+from statemachines.compare.words import counted, listed, names
 
 HEADINGS = {
     Subject.WORKFLOW: "Workflow",

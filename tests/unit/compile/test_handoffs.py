@@ -150,6 +150,35 @@ def _tells_of(steps: str, title: str) -> bool:
     return title not in left_out if everywhere == "any open step" else title in steps
 
 
+def test_checklists_and_sub_cases_are_told() -> None:
+    page = markdown(WORKFLOWS["home_oxygen"])
+    assert "□ Patient or caregiver uses the oxygen safely (Respiratory therapist)" in page
+    assert (
+        "done on: oxygen education completed by Respiratory therapist, Nurse; not asked for when who was taught is known"
+        in page
+    )
+    assert "a case of its own, home oxygen order, which ends as delivered or withdrawn" in page
+    unmoved = rows(section(page, "Events that do not move a case"))
+    assert ["oxygen education completed", "**checked off**"] in [cells[:2] for cells in unmoved]
+
+
+def test_what_baton_itself_causes_is_nobodys_to_take() -> None:
+    by_id = {cells[0]: cells for cells in rows(section(markdown(WORKFLOWS["home_oxygen"]), "Hand-offs"))}
+    for id in ("T-13", "T-20"):
+        assert by_id[f"**{id}**"][3] == "Baton"
+    order = rows(section(markdown(WORKFLOWS["home_oxygen_order"]), "Hand-offs"))
+    assert [order[0][2], order[0][3]] == ["requested by another case", "Baton"]
+
+
+def test_a_long_list_of_steps_is_told_by_those_that_it_leaves_out() -> None:
+    definition = WORKFLOWS["critical_lab"]
+    words = Wording(definition)
+    most = next(t.sources for t in definition.transitions if t.id == "T-60")
+    assert words.states(most) == "any open step except Resulted; To be called; Call overdue"
+    assert words.states(most[:8]).count(";") == 7
+    assert words.states(("resulted",)) == "Resulted"
+
+
 def test_where_nothing_is_declared_the_page_says_that_the_event_is_refused() -> None:
     listed = rows(section(markdown(SMALL), "Events that do not move a case"))
     assert ["oxygen changed", "**recorded**", 'Open; to do: "now"', "noted \\| as it is"] in listed

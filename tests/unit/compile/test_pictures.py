@@ -11,7 +11,7 @@ from statemachines.compile.dot import dot
 from statemachines.compile.graphviz import balanced
 from statemachines.compile.mermaid import mermaid
 from statemachines.compile.palette import LATE, role_colours
-from statemachines.compile.shape import MANY, Shape
+from statemachines.compile.shape import BOXED, MANY, Shape
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, digest
 from statemachines.workflows import WORKFLOWS
 from tests.unit.compile.examples import CROSSING, SMALL, a_state, a_workflow
@@ -70,6 +70,21 @@ def test_of_groups_that_cross_only_one_has_a_box_and_never_the_whole() -> None:
     }
 
 
+def test_a_group_of_a_few_states_is_boxed_where_it_fits_and_else_drawn_from_each() -> None:
+    boxes = {group.states for group in Shape(WORKFLOWS["critical_lab"]).shared if group.boxed}
+    assert ("read_back_ok", "unreachable_1", "unreachable_2", "unreachable_3") in boxes
+    order = Shape(WORKFLOWS["home_oxygen_order"])
+    assert sorted(a.source for a in order.arrows if any(t.id == "T-17" for t in a.transitions)) == [
+        "sending_failed", "sent", "vendor_escalated", "vendor_silent",
+    ]  # fmt: skip
+
+
+def test_a_group_that_is_most_of_the_picture_is_listed() -> None:
+    for definition in WORKFLOWS.values():
+        for group in Shape(definition).shared:
+            assert not group.boxed or len(group.states) <= BOXED
+
+
 # ── DOT ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 @every
 def test_dot_shows_every_arrow_as_often_as_it_is_drawn(definition: Definition) -> None:
@@ -122,6 +137,20 @@ def test_the_card_says_owner_limit_what_to_do_and_sooner_limits() -> None:
     (card,) = [line for line in dot(SMALL).splitlines() if line.lstrip().startswith('"open" [')]
     for words in ("Nurse", "within 1 h 30 min", "Act", "15 min if oxygen flow &gt; high flow", "only where note"):
         assert words in card, words
+
+
+def test_the_card_says_what_is_on_the_list_and_which_case_is_opened() -> None:
+    lines = dot(WORKFLOWS["home_oxygen"]).splitlines()
+    (preparing,) = [line for line in lines if line.lstrip().startswith('"preparing" [')]
+    (ordering,) = [line for line in lines if line.lstrip().startswith('"ordering" [')]
+    assert preparing.count("□") == 4
+    assert "home oxygen order" in ordering
+
+
+def test_what_a_step_escalates_to_stands_beside_it_and_not_beside_an_earlier_one() -> None:
+    rows = re.findall(r"rank=same; ([^}]*)}", dot(WORKFLOWS["home_oxygen_order"]))
+    assert '"vendor_acked"; "vendor_escalated"' in rows
+    assert '"signed"; "sending_failed"' in rows
 
 
 @every

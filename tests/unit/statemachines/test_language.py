@@ -7,13 +7,37 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from events.catalog import OxygenChanged
-from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, Unit, digest, dump, load
-from statemachines.language import DEADLINE, T, business_days, hours, minutes, of, parameter
+from events.catalog import NoteSigned, OxygenChanged
+from statemachines.definition import (
+    CHECKLIST_COMPLETED,
+    DEADLINE_MISSED,
+    SUB_CASE_REQUESTED,
+    Definition,
+    StateKind,
+    Unit,
+    digest,
+    dump,
+    load,
+)
+from statemachines.language import (
+    CHECKLIST,
+    DEADLINE,
+    REQUESTED,
+    T,
+    business_days,
+    checklist,
+    ended,
+    hours,
+    item,
+    minutes,
+    of,
+    opens,
+    parameter,
+)
 from statemachines.machine import Machine
 from statemachines.workflows import WORKFLOWS
-from statemachines.workflows.oxygen import FILING, OXYGEN, SENT, STABLE
-from tests.unit.statemachines.small import DONE, LEAD, PLAIN, RT, SMALL, WAITING
+from statemachines.workflows.oxygen import CANCELLED, COMPLETE, FILING, OXYGEN, SENT, STABLE
+from tests.unit.statemachines.small import DONE, LEAD, PLAIN, RT, SMALL, WAITING, flow
 
 DEFINITIONS = [*WORKFLOWS.values(), SMALL]
 
@@ -67,6 +91,27 @@ def test_a_row_of_the_table() -> None:
     assert (row.by, row.override_by) == (("RT", "LEAD"), ("LEAD",))
     assert T("X-2", None, on=OxygenChanged, to=DONE, because="x").sources == ()
     assert T("X-3", FILING, on=SENT, to=DONE, because="x").on == "file_documentation.sent"
+
+
+def test_a_checklist_names_who_does_what_and_what_shows_that_it_is_done() -> None:
+    known = flow.known
+    one = item("note", "Note signed", owner=RT, done_on=NoteSigned, by=(RT, LEAD))
+    two = item("oxygen", "Oxygen set", owner=LEAD, done_on=(OxygenChanged, ended(OXYGEN, COMPLETE)), satisfied=known)
+    made = checklist(one, two, needed=1)
+    assert (made.items, made.needed, checklist(one).needed) == ((one, two), 1, None)
+    assert (one.owner, one.done_on, one.by, one.satisfied) == ("RT", ("note_signed",), ("RT", "LEAD"), None)
+    assert (two.done_on, two.by, two.satisfied) == (("oxygen_changed", "oxygen.complete"), (), known)
+    assert T("X-4", WAITING, on=CHECKLIST, to=DONE, because="x").on == CHECKLIST_COMPLETED
+
+
+def test_a_sub_case_names_ends_that_the_workflow_has() -> None:
+    wanted = opens(OXYGEN, COMPLETE, CANCELLED)
+    assert (wanted.workflow, wanted.ends) == ("oxygen", ("complete", "cancelled"))
+    assert T("X-5", WAITING, on=ended(OXYGEN, COMPLETE), to=DONE, because="x").on == "oxygen.complete"
+    assert T("X-6", None, on=REQUESTED, to=WAITING, because="x").on == SUB_CASE_REQUESTED
+    for no_end in (STABLE, DONE):
+        with pytest.raises(TypeError, match=rf"oxygen does not end as '{no_end.name}'; it ends as complete, cancelled"):
+            opens(OXYGEN, no_end)
 
 
 def test_parameters_know_their_type() -> None:

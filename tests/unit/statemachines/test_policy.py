@@ -58,6 +58,15 @@ def test_what_does_not_fit_is_named_with_its_place(overlay: Policy, says: tuple[
         assert part in str(refused.value)
 
 
+def test_a_role_of_another_workflow_is_known_by_who_holds_it_on_a_shift() -> None:
+    shifts = [{"name": "day", "staffed": ["RN", "PORTER"]}]
+    assert policy(performed_by={"PORTER": ["RN"]}, shifts=shifts).resolve(OXYGEN)
+    with pytest.raises(UnknownInPolicy, match="'PORTRE' is no role"):
+        policy(performed_by={"PORTRE": ["RN"]}, shifts=shifts).resolve(OXYGEN)
+    with pytest.raises(UnknownInPolicy, match="always staffed role 'PORTER'"):
+        policy(always_staffed="PORTER", shifts=shifts).resolve(OXYGEN)
+
+
 def test_limits_are_within_reach() -> None:
     assert oxygen(target_low=70, target_high=100).resolve(OXYGEN)["target_low"] == 70
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statemachines.compare.arrows import arrows
 from statemachines.compare.change import Change, Diff, Facility, VersionName
 from statemachines.compare.declared import events, facts, parameters, roles, workflow
-from statemachines.compare.plan import plan_within
+from statemachines.compare.planning import plan_within
 from statemachines.compare.states import states
 from statemachines.compare.versions import Versions, side_by_side
 from statemachines.definition import Definition, Name, digest

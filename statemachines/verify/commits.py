@@ -36,37 +36,57 @@ MOST_COURSES = 2000
 """So many courses of deferred events side by side count as too many to follow."""
 
 
-def check_commits(machines: Machines, limits: CommitLimits) -> Iterator[Finding]:
-    """Every hand-off fits one transaction, and one commit makes all moves that follow from an event."""
+class HandOff(NamedTuple):
+    """The largest hand-off that begins with an arrow: its moves, those of deferred events included, and its items."""
+
+    edge: Edge
+    held: frozenset[str]
+    moves: int
+    items: int
+
+
+def hand_offs(machines: Machines, limits: CommitLimits) -> Iterator[HandOff]:
+    """Every arrow that a case can take, with the largest hand-off that can begin with it."""
     index, reached = machines.index, machines.union.graph.reached
     chains: dict[tuple[frozenset[str], int], int] = {}
-    circles: dict[int, tuple[str, ...]] = {}
     for edge in index.edges:
         source = edge.source
-        held = frozenset(index.states[source].defers) if source != OPENING else frozenset[str]()
         if source != OPENING and not reached[source]:
             continue
+        held = frozenset(index.states[source].defers) if source != OPENING else frozenset[str]()
         key = (held, edge.target)
         if key not in chains:
             chains[key] = _chain(machines, held, edge.target, limits.moves)
         moves = 1 + chains[key]
-        if moves > limits.moves and _each_once(machines, held, edge.target, limits.moves):
-            circles.setdefault(source, (*(machines.union.graph.way_to(source)), step(edge)))
-        items = _items(index, edge, min(moves, limits.moves), bool(held), limits)
+        yield HandOff(edge, held, moves, _items(index, edge, min(moves, limits.moves), bool(held), limits))
+
+
+def check_commits(machines: Machines, limits: CommitLimits) -> Iterator[Finding]:
+    """Every hand-off fits one transaction, and one commit makes all moves that follow from an event."""
+    index, union = machines.index, machines.union
+    too_many: dict[int, tuple[str, ...]] = {}
+    for edge, held, moves, items in hand_offs(machines, limits):
+        source = edge.source
+
+        def trace(edge: Edge = edge) -> tuple[str, ...]:
+            return (*(union.graph.way_to(edge.source) if edge.source != OPENING else ()), step(edge))
+
+        if source not in too_many and moves > limits.moves and _each_once(machines, held, edge.target, limits.moves):
+            too_many[source] = trace()
         if items > limits.most:
             yield codes.COMMIT_TOO_LARGE.found(
                 index.place(
                     state=index.states[source].name if source != OPENING else None, transition=edge.transition.id
                 ),
                 f"The hand-off by {edge.transition.id} can need {items} items in one transaction; {limits.most} are allowed.",
-                (*(machines.union.graph.way_to(source) if source != OPENING else ()), step(edge)),
+                trace(),
             )
-    for source, trace in circles.items():
+    for source, way in too_many.items():
         names = ", ".join(sorted(index.states[source].defers))
         yield codes.TOO_MANY_MOVES.found(
             index.place(state=index.states[source].name),
             f"What {index.title(source)} keeps for later ({names}) can move a case on more than {limits.moves} times at once.",
-            trace,
+            way,
         )
 
 

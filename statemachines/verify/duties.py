@@ -171,7 +171,7 @@ class _Validation:
     def _overrides(self, leaving: list[Edge]) -> Iterator[Finding]:
         for edge in leaving:
             if edge.transition.override_by and self._validates(edge):
-                yield self._jump(edge, "validates by override, which does not ask who did the work")
+                yield self._jump(edge, f"validates for {self.role} without asking who did the work")
         behind = self._behind()
         for edge in self.index.edges:
             if not edge.transition.override_by or edge.source == OPENING or edge.source in self.states:
@@ -179,9 +179,9 @@ class _Validation:
             if not self.graph.reached[edge.source] or edge.target in self.states:
                 continue
             if edge.target in behind and edge.source not in behind:
-                yield self._jump(edge, f"leads by override to {self.index.title(edge.target)}, past the validation")
+                yield self._jump(edge, f"leads to {self.index.title(edge.target)}, past the validation by {self.role}")
             elif self._sibling(edge) and self.past[edge.target]:
-                yield self._jump(edge, "can be taken by override when the same event would lead to the validation")
+                yield self._jump(edge, f"can be taken when the same event would lead to the validation by {self.role}")
 
     def _behind(self) -> set[int]:
         """The states that are reached only through the validation."""
@@ -206,6 +206,6 @@ class _Validation:
                 role=self.role,
                 facilities=self.machines.facilities(self.variant.overlays),
             ),
-            f"{transition.id} (override by {', '.join(transition.override_by)}) {what} by {self.role}.",
+            f"{transition.id}, by override of {', '.join(transition.override_by)}, {what}.",
             (*self._trace(edge)[:-1], f"{step(edge)} by override"),
         )

@@ -125,7 +125,11 @@ def _below(machines: Machines, place: int) -> frozenset[str]:
 
 def _judge(machines: Machines, owner: str, below: frozenset[str]) -> Iterator[_Ending]:
     """Whether the last step of a ladder, which returns to itself, reminds somebody whom nobody below is."""
-    alone = [n for n, o in enumerate(machines.overlays) if o.always_staffed != owner and (not below or owner in below)]
+    alone = [
+        n
+        for n, overlay in enumerate(machines.overlays)
+        if not _last_resort(owner, overlay, machines) and (not below or owner in below)
+    ]
     if alone:
         why = f"{owner} did not answer before, and nobody above is told" if below else "nobody else was ever told"
         yield _Ending(machines.facilities(alone), None, f"{owner} is reminded again and again; {why}")
@@ -138,6 +142,14 @@ def _judge(machines: Machines, owner: str, below: frozenset[str]) -> Iterator[_E
             if last is not None and last != overlay.always_staffed and first == {last}:
                 why = f"on the shift {name}, {last} answers for every step before it too: nobody else is told"
                 yield _Ending(overlay.facilities, name, why)
+
+
+def _last_resort(role: str, overlay: Overlay, machines: Machines) -> bool:
+    """Whether there is nobody above a role: it is always staffed, or (where no policy says) nobody stands in for it."""
+    if overlay.always_staffed is not None:
+        return overlay.always_staffed == role
+    declared = machines.index.roles.get(role)
+    return declared is not None and not declared.fallback
 
 
 def _reminding(machines: Machines, place: int, edge: Edge, ending: _Ending) -> Finding:

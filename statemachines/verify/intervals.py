@@ -95,7 +95,9 @@ class Contest:
                     self._leaves.append(leaf)
         self._tests = [_compiled(guard, bits) if guard is not None else _always for guard in guards]
         self._reads = [sum({bits[leaf] for leaf in leaves(guard)}) if guard is not None else 0 for guard in guards]
-        self.facts = frozenset(fact for leaf in self._leaves for fact in facts_of(leaf))
+        self._variables = [(variables_of(leaf), bit) for leaf, bit in bits.items()]
+        self._facts = {leaf: facts_of(leaf) for leaf in self._leaves}
+        self.facts = frozenset(fact for facts in self._facts.values() for fact in facts)
         read = sorted({o.parameter for leaf in self._leaves for o in operands(leaf) if isinstance(o, ParameterOperand)})
         self.policy = tuple(name for name in read if name not in vocabulary.patient)
         """The parameters that only facilities set and these guards read."""
@@ -198,20 +200,25 @@ class Contest:
         read = 0
         for i in which:
             read |= self._reads[i]
-        relevant = {
-            v for leaf, bit in zip(self._leaves, self._bits(), strict=True) if read & bit for v in variables_of(leaf)
-        }
+        relevant = {v for variables, bit in self._variables if read & bit for v in variables}
         chosen = zip(cells.options, found.choice, strict=True)
         return {v: dict(choices)[bits] for (v, choices), bits in chosen if v is not None and v in relevant}
 
-    def _bits(self) -> list[int]:
-        return [1 << n for n in range(len(self._leaves))]
+    def _nobody_reports(self, leaf: Leaf, context: Context) -> bool:
+        """Whether a comparison reads a fact that nobody can have reported: it is false."""
+        return any(
+            fact not in context.settable and fact not in context.may_report and fact not in context.known
+            for fact in self._facts[leaf]
+        )
 
     def _cells(self, values: Mapping[str, Value], context: Context) -> Cells:
         base = open_bits = deniable = 0
         by_variable: dict[Variable, list[tuple[int, Comparison]]] = {}
         options: list[tuple[Variable | None, list[Cell]]] = []
-        for leaf, bit in zip(self._leaves, self._bits(), strict=True):
+        for place, leaf in enumerate(self._leaves):
+            bit = 1 << place
+            if self._nobody_reports(leaf, context):
+                continue
             comparison = compared(leaf, values, context, self.vocabulary)
             if comparison is True:
                 base |= bit
@@ -283,9 +290,6 @@ def compared(
     leaf: Leaf, values: Mapping[str, Value], context: Context, vocabulary: Vocabulary
 ) -> Comparison | bool | None:
     """What a comparison comes to under a facility's values: of one variable, decided, or (None) left open."""
-    for fact in facts_of(leaf):
-        if fact not in context.settable and fact not in context.may_report and fact not in context.known:
-            return False  # nobody can have reported it
     match leaf:
         case IsKnown(fact=fact):
             return fact in context.known or fact in context.reported or Comparison(Variable(True, fact), (), _yes)

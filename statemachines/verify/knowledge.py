@@ -6,7 +6,7 @@ fact proves that the fact is known, except when the arrow is taken by override.
 
 from __future__ import annotations
 
-from statemachines.definition import SUB_CASE_REQUESTED
+from statemachines.definition import CHECKLIST_COMPLETED, SUB_CASE_REQUESTED
 from statemachines.expressions import (
     AllOf,
     AnyGuard,
@@ -64,10 +64,11 @@ class Knowledge:
         found = self._proves.get(edge.number)
         if found is None:
             transition = edge.transition
-            proven = frozenset[str]()
-            if transition.when is not None and not transition.override_by:
-                proven = needed(transition.when) & self._bit.keys()
-            found = self._proves[edge.number] = self._bits(proven) | self.always(transition.on)
+            found = 0
+            if not transition.override_by:  # an override asks neither for the guard nor for the event
+                proven = needed(transition.when) & self._bit.keys() if transition.when is not None else frozenset[str]()
+                found = self._bits(proven) | self.always(transition.on)
+            self._proves[edge.number] = found
         return found
 
     def _learnt(self) -> list[int]:
@@ -145,12 +146,11 @@ class Knowledge:
             return Context(
                 frozenset(), frozenset(), self.vocabulary.always_reported(event), self.vocabulary.ever_reported(event)
             )
-        return Context(
-            self.names(self.every_path[state]),
-            self.names(self.some_path[state] | self.learnt[state]),
-            self.vocabulary.always_reported(event),
-            self.vocabulary.ever_reported(event),
-        )
+        known = self.names(self.every_path[state])
+        settable = self.names(self.some_path[state] | self.learnt[state])
+        if event == CHECKLIST_COMPLETED:  # decided with the very event that completes the checklist, whichever that is
+            return Context(known, settable, frozenset(), settable)
+        return Context(known, settable, self.vocabulary.always_reported(event), self.vocabulary.ever_reported(event))
 
     def way_without(self, state: int, fact: str) -> tuple[str, ...]:
         """The shortest way to a state on which nothing sets a fact; empty when every way does."""

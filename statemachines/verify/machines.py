@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from statemachines.definition import CHECKLIST_COMPLETED
 from statemachines.expressions import AllOf, AnyGuard, AnyOf, FactOperand, Not, ParameterOperand, Value
 from statemachines.verify.domain import Vocabulary
 from statemachines.verify.graph import Graph
@@ -190,7 +191,8 @@ def by_policy(guard: AnyGuard, overlay: Overlay, vocabulary: Vocabulary) -> bool
 def anything(vocabulary: Vocabulary, event: str) -> Context:
     """The context in which nothing is known but what the event itself reports."""
     every = frozenset(vocabulary.facts)
-    return Context(frozenset(), every, vocabulary.always_reported(event), vocabulary.ever_reported(event))
+    may_report = every if event == CHECKLIST_COMPLETED else vocabulary.ever_reported(event)
+    return Context(frozenset(), every, vocabulary.always_reported(event), may_report)
 
 
 def no_blocking(count: int) -> tuple[int, ...]:

@@ -97,6 +97,7 @@ identifiers = fact(
 value_matches = fact(
     "value_matches", "the value read back matches", YES_NO, of(ResultReadBack, lambda e: e.value_confirmed)
 )
+order_id = fact("order_id", "the order", CODE, of(ActionOrdered, lambda e: e.order_id))
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 KOST = "Kost, Critical limits for urgent clinician notification at US medical centers, JAMA 1990;263:704"
@@ -452,7 +453,7 @@ CRITICAL_LAB = workflow(
     roles=(PROVIDER, RN, LAB, COVERING, CHIEF, SUPERVISOR, CHARGE_NURSE),
     facts=(
         result_id, potassium, sodium, glucose, calcium, always_called, chronic, trending, on_protocol, right_recipient,
-        identifiers, value_matches,
+        identifiers, value_matches, order_id,
     ),
     parameters=(
         potassium_low, potassium_high, sodium_low, sodium_high, glucose_low, glucose_high, calcium_low, calcium_high,

@@ -53,6 +53,7 @@ CASE_MANAGER = role("CASE_MANAGER", "Case manager", CHARGE_NURSE)
 VENDOR = role("VENDOR", "Equipment vendor", CASE_MANAGER)
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+order_id = fact("order_id", "the order", ValueType.CODE, of(HomeOxygenOrderDrafted, lambda e: e.order_id))
 vendor_id = fact("vendor_id", "the vendor", ValueType.CODE, of(HomeOxygenOrderDrafted, lambda e: e.vendor_id))
 flow = fact(
     "flow",
@@ -307,7 +308,7 @@ HOME_OXYGEN_ORDER = workflow(
     "each with an owner, and an order that is off is recalled.",
     correlation=Correlation.PATIENT,
     roles=(PROVIDER, CASE_MANAGER, VENDOR, ATTENDING, SUPERVISOR, CHARGE_NURSE),
-    facts=(vendor_id, flow),
+    facts=(order_id, vendor_id, flow),
     parameters=(
         draft_within, sign_within, send_within, acknowledge_within, call_vendor_within, deliver_within, escalation, cosignature,
     ),

@@ -186,7 +186,6 @@ def test_what_cannot_be_understood_or_placed_is_kept_with_its_reason(report: dic
 
 def test_nobody_is_refused_anything_by_iam(played: Night) -> None:
     said = {str(function): played.logs[function] for function in FUNCTIONS}
-    said["embedded AWS"] = played.stack.aws.log.read_text(errors="replace").partition("eastbank")[0]
     assert [name for name, text in said.items() if "not authorized to perform" in text] == []
 
 

@@ -6,7 +6,7 @@ Everything is told through the table, because functions on the embedded AWS shar
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from functions.cases.library import Library
 from functions.cases.rows import CaseRow
@@ -16,12 +16,20 @@ from statemachines.definition import Definition, dump, load
 RAISE = "raise"
 """A step's result that is no outcome: the try fails."""
 
-POLL_SECONDS = 0.02
 LONGEST_WAIT_SECONDS = 45.0
 
 
 class ToldToFail(RuntimeError):
     """What a function or a step raises because the test told it to."""
+
+
+def looks(seconds: float) -> Iterator[None]:
+    """Look again and again, ever less often, for so long."""
+    end, pause = time.monotonic() + seconds, 0.01
+    while time.monotonic() < end:
+        yield
+        time.sleep(pause)
+        pause = min(2 * pause, 0.2)
 
 
 def _definition(workflow: str, version: int) -> Key:
@@ -70,6 +78,12 @@ def tell(table: Table, case: str, visit: int, results: Sequence[str]) -> None:
     table.write((Put({"pk": key.pk, "sk": key.sk, "results": list(results)}),))
 
 
+def release(table: Table, case: str, visit: int, result: str) -> None:
+    """Let a step that is at work and was never told anything come to an end."""
+    if has_begun(table, case, visit) and table.get(_step(case, visit)) is None:
+        tell(table, case, visit, (result,))
+
+
 def has_begun(table: Table, case: str, visit: int) -> bool:
     """Whether the step of a visit is at work, or was."""
     return table.get(_begun(case, visit)) is not None
@@ -84,15 +98,13 @@ class Scripted:
     def perform(self, row: CaseRow) -> str:
         """See Step.perform. Raises ToldToFail when that is the result of this try."""
         tried = self._table.update(Update(_begun(row.id, row.visit), add={"tries": 1}))
-        end = time.monotonic() + LONGEST_WAIT_SECONDS
-        while time.monotonic() < end:
+        for _ in looks(LONGEST_WAIT_SECONDS):
             told = self._table.get(_step(row.id, row.visit))
             if told is not None:
                 result = str(told["results"][min(int(tried["tries"]), len(told["results"])) - 1])
                 if result == RAISE:
                     raise ToldToFail("this try fails")
                 return result
-            time.sleep(POLL_SECONDS)
         raise TimeoutError(f"nobody told the step of visit {row.visit} its result")
 
     def compensate(self, row: CaseRow) -> None:

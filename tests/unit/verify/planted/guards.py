@@ -101,7 +101,7 @@ PLANTED = (
         {
             "between two ranges": lambda d: _both("news2_scored", news2 >= 7, news2 <= 4)(d.drop_arrow("G-06")),
             "at the limit itself": lambda d: _both("spo2_observed", spo2 < low, spo2 > low)(d.drop_arrow("G-05")),
-            "while a fact is unknown": lambda d: _both("weaning_started", flow == 0, flow > 0)(d),
+            "while a fact is unknown": _both("weaning_started", flow == 0, flow > 0),
             "at one facility only": lambda d: _both("spo2_observed", spo2 < low, spo2 >= 90)(d.drop_arrow("G-05")),
             "one arrow with a guard, and no other answer": lambda d: d.answer("spo2_observed", None, "treated"),
             "an outcome with a guard": _when("G-25", NOTE),
@@ -110,7 +110,7 @@ PLANTED = (
             "closed by an answer": lambda d: _both("news2_scored", news2 >= 7, news2 <= 4)(d.drop_arrow("G-06")).answer(
                 "news2_scored", "records", "treated"),
             "no whole number between": lambda d: _both("news2_scored", news2 >= 5, news2 <= 4)(d.drop_arrow("G-06")),
-            "unknown is one of the cases": lambda d: _both("weaning_started", flow.known, ~flow.known)(d),
+            "unknown is one of the cases": _both("weaning_started", flow.known, ~flow.known),
             "an arrow for the rest, for somebody else": lambda d: d.arrow("G-07", by=["RN"]).arrow("G-08", by=["LEAD"]),
         },
     ),

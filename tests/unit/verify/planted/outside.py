@@ -21,6 +21,11 @@ def _fetch(**changes: object) -> Draft:
     return Draft(FETCH).set(**changes)
 
 
+def _carry() -> Draft:
+    """A workflow with a role of its own."""
+    return _fetch(workflow="carry").copy_of("roles", "code", "CHARGE", "PORTER")
+
+
 PLANTED = (
     Planted(
         codes.ILLEGAL_TASK_PATH,
@@ -250,8 +255,3 @@ PLANTED = (
         },
     ),
 )  # fmt: skip
-
-
-def _carry() -> Draft:
-    """A workflow with a role of its own."""
-    return _fetch(workflow="carry").copy_of("roles", "code", "CHARGE", "PORTER")

@@ -14,6 +14,28 @@ def _text(change: str, into: str) -> Draft:
     return Draft().text(text.replace(change, into, 1).encode())
 
 
+def _item(d: Draft, number: int, **changes: object) -> Draft:
+    d.document["states"][7]["checklist"]["items"][number].update(changes)
+    assert d.document["states"][7]["name"] == "prepared"
+    return d
+
+
+def _twin_item(d: Draft) -> Draft:
+    return _item(d, 1, name="seen")
+
+
+def _many(d: Draft, count: int) -> Draft:
+    """Steps one after another, each as long as it may be called."""
+    for n in range(count):
+        name = f"{'step' * 10}_{n:03}"
+        d.new_state(name, "alarm_late")
+        d.new_arrow(f"M-{n:03}", ["ordered" if n == 0 else f"{'step' * 10}_{n - 1:03}"], "note_written", name)
+        d.answer("note_written", None, "ordered")
+        d.new_arrow(f"N-{n:03}", [name], "deadline_missed", None)
+        d.new_arrow(f"O-{n:03}", [name], "weaning_started", "cancelled")
+    return d
+
+
 PLANTED = (
     Planted(
         codes.MALFORMED,
@@ -37,7 +59,7 @@ PLANTED = (
             "two transitions": lambda d: d.copy_of("transitions", "id", "G-33", "G-34"),
             "two roles": lambda d: d.copy_of("roles", "code", "RN", "RN"),
             "two facts": lambda d: d.copy_of("facts", "name", "spo2", "spo2"),
-            "two items of one checklist": lambda d: _twin_item(d),
+            "two items of one checklist": _twin_item,
             "one state twice in an arrow": lambda d: d.arrow("G-17", sources=["unsigned", "unsigned_late", "unsigned"]),
         },
         {
@@ -206,25 +228,3 @@ PLANTED = (
         },
     ),
 )
-
-
-def _item(d: Draft, number: int, **changes: object) -> Draft:
-    d.document["states"][7]["checklist"]["items"][number].update(changes)
-    assert d.document["states"][7]["name"] == "prepared"
-    return d
-
-
-def _twin_item(d: Draft) -> Draft:
-    return _item(d, 1, name="seen")
-
-
-def _many(d: Draft, count: int) -> Draft:
-    """Steps one after another, each as long as it may be called."""
-    for n in range(count):
-        name = f"{'step' * 10}_{n:03}"
-        d.new_state(name, "alarm_late")
-        d.new_arrow(f"M-{n:03}", ["ordered" if n == 0 else f"{'step' * 10}_{n - 1:03}"], "note_written", name)
-        d.answer("note_written", None, "ordered")
-        d.new_arrow(f"N-{n:03}", [name], "deadline_missed", None)
-        d.new_arrow(f"O-{n:03}", [name], "weaning_started", "cancelled")
-    return d

@@ -59,7 +59,7 @@ PLANTED = (
         {
             "not separate at all": lambda d: d.arrow("G-17", separate_from=[]),
             "separate from another step": lambda d: d.arrow("G-17", separate_from=["G-02"]),
-            "separate on one of two paths": lambda d: _two_steps(d),
+            "separate on one of two paths": _two_steps,
             "the work was done before a deadline": lambda d: d.arrow("G-16", target="prepared").arrow(
                 "G-22", target="unsigned").state("unsigned", optional=None).state("unsigned_late", optional=None).arrow("G-17", target="filing"),
             "a second validating arrow": lambda d: d.new_arrow("X-1", ["unsigned"], "weaning_started", "prepared", by=["PROVIDER"]),

@@ -7,12 +7,13 @@ from itertools import combinations
 
 from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED
 from statemachines.verify import codes
+from statemachines.verify.comparison import Context
 from statemachines.verify.contradictions import never_true
 from statemachines.verify.domain import Example
 from statemachines.verify.finding import Finding
 from statemachines.verify.graph import step
 from statemachines.verify.index import OPENING, Edge, Index, answers
-from statemachines.verify.intervals import Contest, Context, Overlapping, TooManyCells, Verdict
+from statemachines.verify.intervals import Contest, Overlapping, TooManyCells, Verdict
 from statemachines.verify.machines import Group, Machines, Variant, anything, no_blocking
 from statemachines.verify.overlays import Overlay
 from statemachines.verify.smt import Solver, Undecided, Wanted

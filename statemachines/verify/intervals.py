@@ -9,7 +9,6 @@ age) are left open here: they may be true or false. What cannot happen even so i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -17,38 +16,20 @@ from statemachines.expressions import (
     AllOf,
     AnyGuard,
     AnyOf,
-    Comparator,
     Compare,
-    Constant,
-    Fell,
-    IsKnown,
     Member,
     Not,
-    Older,
     ParameterOperand,
-    Rose,
     Value,
 )
-from statemachines.verify.domain import Example, Variable, Vocabulary, representatives, variable_of, variables_of
+from statemachines.verify.comparison import Comparison, Context, compared
+from statemachines.verify.domain import Example, Variable, Vocabulary, representatives, variables_of
 from statemachines.verify.terms import Leaf, facts_of, leaves, operands
 
 MOST_CELLS = 16_384
 """More combinations of cells than this are left to the solver."""
 
 Test = Callable[[int], bool]
-
-
-class Context(NamedTuple):
-    """What is known of facts where a guard is read.
-
-    ``known`` are the facts that every path has set, ``settable`` those that some path can have set, ``reported`` those that
-    the event itself reports, ``may_report`` those that it may.
-    """
-
-    known: frozenset[str]
-    settable: frozenset[str]
-    reported: frozenset[str]
-    may_report: frozenset[str]
 
 
 class Overlapping(NamedTuple):
@@ -96,8 +77,8 @@ class Contest:
         self._tests = [_compiled(guard, bits) if guard is not None else _always for guard in guards]
         self._reads = [sum({bits[leaf] for leaf in leaves(guard)}) if guard is not None else 0 for guard in guards]
         self._variables = [(variables_of(leaf), bit) for leaf, bit in bits.items()]
-        self._facts = {leaf: facts_of(leaf) for leaf in self._leaves}
-        self.facts = frozenset(fact for facts in self._facts.values() for fact in facts)
+        self._facts = [facts_of(leaf) for leaf in self._leaves]
+        self.facts = frozenset(fact for facts in self._facts for fact in facts)
         read = sorted({o.parameter for leaf in self._leaves for o in operands(leaf) if isinstance(o, ParameterOperand)})
         self.policy = tuple(name for name in read if name not in vocabulary.patient)
         """The parameters that only facilities set and these guards read."""
@@ -204,11 +185,11 @@ class Contest:
         chosen = zip(cells.options, found.choice, strict=True)
         return {v: dict(choices)[bits] for (v, choices), bits in chosen if v is not None and v in relevant}
 
-    def _nobody_reports(self, leaf: Leaf, context: Context) -> bool:
+    def _nobody_reports(self, place: int, context: Context) -> bool:
         """Whether a comparison reads a fact that nobody can have reported: it is false."""
         return any(
             fact not in context.settable and fact not in context.may_report and fact not in context.known
-            for fact in self._facts[leaf]
+            for fact in self._facts[place]
         )
 
     def _cells(self, values: Mapping[str, Value], context: Context) -> Cells:
@@ -217,7 +198,7 @@ class Contest:
         options: list[tuple[Variable | None, list[Cell]]] = []
         for place, leaf in enumerate(self._leaves):
             bit = 1 << place
-            if self._nobody_reports(leaf, context):
+            if self._nobody_reports(place, context):
                 continue
             comparison = compared(leaf, values, context, self.vocabulary)
             if comparison is True:
@@ -278,78 +259,8 @@ class Combined(NamedTuple):
     gap: Found | None
 
 
-class Comparison(NamedTuple):
-    """A comparison of one variable with constants."""
-
-    variable: Variable
-    constants: tuple[Value, ...]
-    holds: Callable[[Value], bool]
-
-
-def compared(
-    leaf: Leaf, values: Mapping[str, Value], context: Context, vocabulary: Vocabulary
-) -> Comparison | bool | None:
-    """What a comparison comes to under a facility's values: of one variable, decided, or (None) left open."""
-    match leaf:
-        case IsKnown(fact=fact):
-            return fact in context.known or fact in context.reported or Comparison(Variable(True, fact), (), _yes)
-        case Fell() | Rose():
-            return None if leaf.fact in context.may_report else False
-        case Older(fact=fact, minutes=minutes):
-            limit = _constant(minutes, values, vocabulary)
-            return False if fact in context.reported and limit is not None and float(limit) >= 0 else None
-        case Member(operand=operand, values=members):
-            constant = _constant(operand, values, vocabulary)
-            if constant is not None:
-                return constant in members
-            variable = variable_of(operand)
-            assert variable is not None
-            return Comparison(variable, members, frozenset(members).__contains__)
-        case Compare(left=left, comparator=comparator, right=right):
-            a, b = _constant(left, values, vocabulary), _constant(right, values, vocabulary)
-            if a is not None and b is not None:
-                return _HOLDS[comparator](a, b)
-            test = _HOLDS[comparator]
-            if b is not None:
-                return Comparison(_there(variable_of(left)), (b,), partial(_flipped, test, b))
-            if a is not None:
-                return Comparison(_there(variable_of(right)), (a,), partial(test, a))
-            return None
-
-
-def _flipped(test: Callable[[Value, Value], bool], right: Value, left: Value) -> bool:
-    return test(left, right)
-
-
-def _there(variable: Variable | None) -> Variable:
-    assert variable is not None
-    return variable
-
-
-def _constant(operand: object, values: Mapping[str, Value], vocabulary: Vocabulary) -> Value | None:
-    if isinstance(operand, Constant):
-        return operand.value
-    if isinstance(operand, ParameterOperand) and operand.parameter not in vocabulary.patient:
-        return values[operand.parameter]
-    return None
-
-
-def _yes(_: Value) -> bool:
-    return True
-
-
 def _always(_: int) -> bool:
     return True
-
-
-_HOLDS: Mapping[Comparator, Callable[[Value, Value], bool]] = {
-    Comparator.LT: lambda a, b: a < b,  # type: ignore[operator]
-    Comparator.LE: lambda a, b: a <= b,  # type: ignore[operator]
-    Comparator.GT: lambda a, b: a > b,  # type: ignore[operator]
-    Comparator.GE: lambda a, b: a >= b,  # type: ignore[operator]
-    Comparator.EQ: lambda a, b: a == b,
-    Comparator.NE: lambda a, b: a != b,
-}
 
 
 def _compiled(guard: AnyGuard, bits: Mapping[Leaf, int]) -> Test:

@@ -20,10 +20,10 @@ from statemachines.expressions import (
     Older,
     Rose,
 )
+from statemachines.verify.comparison import Context
 from statemachines.verify.domain import Vocabulary
 from statemachines.verify.graph import Graph
 from statemachines.verify.index import OPENING, Edge, Index
-from statemachines.verify.intervals import Context
 
 
 class Knowledge:

@@ -11,12 +11,13 @@ from statemachines.definition import StateKind
 from statemachines.verify import codes
 from statemachines.verify.finding import Finding
 from statemachines.verify.index import Index
-from statemachines.verify.names import RESERVED
 
 ADDED: Final = len(" given up")
 """The longest text that the compiler adds to a state's name."""
 LONGEST_WORKFLOW: Final = 50
 """Of the 80 characters of a state machine's name, the stack's and the version take the rest."""
+RESERVED: Final = frozenset({"rewait", "superseded", "jump"})
+"""Words with which the state machine is signalled; no transition may be called so."""
 GENERATED: Final = frozenset({"Resume", "Superseded", "UnknownState", "UnknownTransition"})
 """Names that the compiler gives to states of its own."""
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from statemachines.definition import CHECKLIST_COMPLETED
 from statemachines.expressions import AllOf, AnyGuard, AnyOf, FactOperand, Not, ParameterOperand, Value
+from statemachines.verify.comparison import Context, compared
 from statemachines.verify.domain import Vocabulary
 from statemachines.verify.graph import Graph
 from statemachines.verify.index import Edge, Index
-from statemachines.verify.intervals import Contest, Context, TooManyCells, compared
+from statemachines.verify.intervals import Contest, TooManyCells
 from statemachines.verify.knowledge import Knowledge
 from statemachines.verify.overlays import Overlay
 from statemachines.verify.terms import operands

@@ -8,13 +8,14 @@ from dataclasses import replace
 from statemachines.compile.wording import LONGEST_GUARD
 from statemachines.expressions import AllOf, AnyGuard, AnyOf, Compare, IsKnown, Member, Not, Older
 from statemachines.verify import codes
+from statemachines.verify.comparison import Context
 from statemachines.verify.contradictions import words
 from statemachines.verify.deadlines import minutes
 from statemachines.verify.domain import Variable, Vocabulary
 from statemachines.verify.finding import Finding
 from statemachines.verify.graph import step
 from statemachines.verify.index import OPENING, Edge
-from statemachines.verify.intervals import Contest, Context, TooManyCells
+from statemachines.verify.intervals import Contest, TooManyCells
 from statemachines.verify.machines import Machines, Variant, no_blocking
 from statemachines.verify.smt import Solver, Undecided, Wanted
 from statemachines.verify.terms import facts_of, leaves
@@ -163,8 +164,8 @@ def _passes(
 
 
 def _asked(guard: AnyGuard) -> set[str]:
-    """The facts that the author of a guard asked to be known, one way or the other, or whose age they asked for."""
-    return {leaf.fact for leaf in leaves(guard) if isinstance(leaf, (IsKnown, Older))}
+    """The facts of which the author of a guard asked whether they are known."""
+    return {leaf.fact for leaf in leaves(guard) if isinstance(leaf, IsKnown)}
 
 
 def negated_reads(guard: AnyGuard, negated: bool = False) -> set[str]:

@@ -28,8 +28,8 @@ from statemachines.expressions import (
     Rose,
     Value,
 )
+from statemachines.verify.comparison import Context
 from statemachines.verify.domain import ELSE, Example, Variable, Vocabulary, variable_of
-from statemachines.verify.intervals import Context
 from statemachines.verify.terms import facts_of, leaves, operands
 
 MILLISECONDS = 5_000

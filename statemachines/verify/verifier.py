@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from statemachines.policy import Policy
 from statemachines.verify.commits import CommitLimits, check_commits
 from statemachines.verify.course import check_course
 from statemachines.verify.deadlines import check_deadlines
+from statemachines.verify.declarations import check_declarations
 from statemachines.verify.domain import Vocabulary
 from statemachines.verify.duties import check_duties
 from statemachines.verify.emr import check_emr
@@ -23,6 +26,7 @@ from statemachines.verify.limits import check_limits
 from statemachines.verify.machines import Machines
 from statemachines.verify.names import check_names
 from statemachines.verify.overlays import check_overlays, distinct
+from statemachines.verify.parts import check_parts
 from statemachines.verify.reads import check_reads
 from statemachines.verify.smt import Solver
 from statemachines.verify.staffing import check_owners
@@ -80,11 +84,12 @@ def check(
     limits: CommitLimits = LIMITS,
 ) -> Report:
     """The same as :func:`verify`, with what was looked at."""
-    index = Index(definition)
-    vocabulary = Vocabulary(definition)
-    machines = Machines(index, vocabulary, distinct(index, policies))
-    solver = Solver(vocabulary)
-    found = merged(_all(machines, solver, policies, others, limits), [policy.facility for policy in policies])
+    with _nothing_collected():
+        index = Index(definition)
+        vocabulary = Vocabulary(definition)
+        machines = Machines(index, vocabulary, distinct(index, policies))
+        solver = Solver(vocabulary)
+        found = merged(_all(machines, solver, policies, others, limits), [policy.facility for policy in policies])
     return Report(
         workflow=definition.workflow,
         version=definition.version,
@@ -98,6 +103,19 @@ def check(
     )
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """No garbage is collected meanwhile: whatever is built is kept until the end, and looking through it time and again would
+    make the time grow faster than the workflow."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _all(
     machines: Machines,
     solver: Solver,
@@ -107,6 +125,8 @@ def _all(
 ) -> Iterator[Finding]:
     index = machines.index
     yield from check_names(index)
+    yield from check_declarations(index)
+    yield from check_parts(index)
     yield from check_limits(index)
     yield from check_course(machines)
     yield from check_commits(machines, limits)

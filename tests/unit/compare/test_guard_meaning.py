@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from statemachines.compare.cells import NotSeparable, evaluate, grid
 from statemachines.compare.guards import Reasoner
-from statemachines.compare.sense import NEVER, NotComparable, require_meaning
+from statemachines.compare.sense import NEVER, NotComparable, require_meaning, sense_of
 from statemachines.compare.solver import example
 from statemachines.definition import ValueType
 from statemachines.expressions import (
@@ -25,6 +25,7 @@ from statemachines.expressions import (
 )
 from statemachines.language import fact, parameter
 from tests.unit.compare.guards_at_random import SENSE, guards, holds, holds_in, situations
+from tests.unit.statemachines import small
 
 spo2 = fact("spo2", "SpO2", ValueType.NUMBER)
 flow = fact("flow", "oxygen flow", ValueType.NUMBER)
@@ -51,6 +52,7 @@ ALIKE: list[tuple[AnyGuard, AnyGuard]] = [
     (spo2 < flow, flow > spo2),
     (spo2.fell(3) & (spo2 > 97), NEVER),
     (news2.rose(2), news2.rose(1.5)),
+    ((news2 > 4) & (spo2 < low), (news2 >= 5) & (low > spo2)),
     (spo2.fell(3) & spo2.known, spo2.fell(3)),
     (spo2.fell(3) & ~spo2.older_than(0), spo2.fell(3)),
 ]
@@ -90,6 +92,14 @@ def test_a_limit_that_is_fixed_decides_and_one_that_is_open_does_not() -> None:
     assert reasoner.compare(spo2 < low, spo2 < 94).same is False
     assert reasoner.compare(spo2 < low, spo2 < 94, {"low": 94}).same is True
     assert reasoner.compare(spo2 < low, spo2 < low, {"low": 94}, {"low": 92}).same is False
+
+
+def test_a_patients_own_limit_is_not_held_to_the_limits_of_a_facilitys() -> None:
+    beyond = low > 100
+    assert not Reasoner(SENSE).can_hold(beyond), "a facility sets at most 100"
+    free = parameter("low", "target low", 94, "a source", maximum=100, patient=small.low.parameter.patient)
+    definition = small.SMALL.model_copy(update={"parameters": (free.parameter,)})
+    assert Reasoner(sense_of(definition)).can_hold(beyond)
 
 
 def test_no_guard_is_the_guard_that_always_holds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from statemachines.facilities import facilities
@@ -100,3 +102,12 @@ def test_the_same_findings_twice(workflow: str) -> None:
     assert verify(WORKFLOWS[workflow], overlays, others=WORKFLOWS) == verify(
         WORKFLOWS[workflow], overlays, others=WORKFLOWS
     )
+
+
+def test_garbage_is_collected_again_afterwards() -> None:
+    assert gc.isenabled()
+    check(FETCH)
+    assert gc.isenabled()
+    with pytest.raises(AttributeError):
+        verify(None)  # type: ignore[arg-type]
+    assert gc.isenabled()

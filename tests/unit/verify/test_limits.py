@@ -9,8 +9,7 @@ from statemachines.compile.asl import NotCompilable, asl, asl_text
 from statemachines.definition import Definition
 from statemachines.verify import verify
 from statemachines.verify.index import Index
-from statemachines.verify.limits import GENERATED, estimate
-from statemachines.verify.names import RESERVED
+from statemachines.verify.limits import GENERATED, RESERVED, estimate
 from statemachines.workflows import WORKFLOWS
 from tests.unit.verify.draft import Draft
 from tests.unit.verify.good import FETCH, GOOD

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from statemachines.definition import Definition
 from statemachines.expressions import AllOf, AnyGuard, AnyOf, Known, Not, Value, compile_guard
+from statemachines.verify.comparison import Context
 from statemachines.verify.domain import Domain, Example, Variable, Vocabulary, representatives
 from statemachines.verify.index import Index
-from statemachines.verify.intervals import Contest, Context
+from statemachines.verify.intervals import Contest
 from statemachines.verify.machines import anything, no_blocking
 from statemachines.verify.overlays import distinct
 from statemachines.verify.smt import Solver, Wanted

@@ -165,6 +165,12 @@ PLANTED = (
             "an override that skipped the measurement": lambda d: d.arrow(
                 "G-02", when=spo2 >= 85, override_by=["LEAD"]).new_arrow(
                 "X-1", ["treated"], "weaning_started", "prepared", when=~(spo2 < low)).answer("weaning_started", "records", "treated"),
+            "an override in place of the event that reports it": lambda d: d.arrow(
+                "G-02", on="spo2_observed", override_by=["LEAD"]).answer("spo2_observed", None, "ordered", "order_late").answer(
+                "oxygen_changed", "records", "ordered", "order_late").new_arrow(
+                "X-1", ["treated"], "weaning_started", "prepared", when=~(spo2 < low)),
+            "not too old, and perhaps never measured": lambda d: d.new_arrow(
+                "X-1", ["treated"], "weaning_started", "prepared", when=~spo2.older_than(60) & ~(spo2 < low)),
             "the opposite of a pair": lambda d: d.arrow("G-11", when=~((spo2 >= goal) & (flow > 0))).arrow("G-10", when=(spo2 >= goal) & (flow > 0)),
         },
         {
@@ -172,6 +178,10 @@ PLANTED = (
                 "X-1", ["treated"], "weaning_started", "alarmed", when=spo2.known & ~(spo2 < low)),
             "always reported by the event": lambda d: d.arrow("G-05", when=~(spo2 >= low)),
             "proven by the guard of the only way in": lambda d: d.arrow("G-02", when=spo2 >= 85).new_arrow(
+                "X-1", ["treated"], "weaning_started", "prepared", when=~(spo2 < low)),
+            "always reported by the event of the only way in": lambda d: d.arrow(
+                "G-02", on="spo2_observed").answer("spo2_observed", None, "ordered", "order_late").answer(
+                "oxygen_changed", "records", "ordered", "order_late").new_arrow(
                 "X-1", ["treated"], "weaning_started", "prepared", when=~(spo2 < low)),
             "a negation that cannot matter": lambda d: d.new_arrow(
                 "X-1", ["treated"], "weaning_started", "alarmed", when=~((spo2 < low) & (spo2 > 97))),

@@ -10,6 +10,8 @@ TASK_SYSTEM: Final = f"{_BASE}/task"
 """Task.identifier: the case's one mirror in the EMR."""
 DOCUMENT_SYSTEM: Final = f"{_BASE}/document"
 """DocumentReference.identifier: the documentation of one visit of a case."""
+ORDER_SYSTEM: Final = f"{_BASE}/order"
+"""DeviceRequest.identifier, followed by the facility: the number of an order, which counts within its facility."""
 RETIRED_SUFFIX: Final = "/retired"
 """Ends the identifier system of a duplicate marked entered-in-error, so that searches find only the one kept."""
 CASE_SYSTEM: Final = f"{_BASE}/case"
@@ -17,6 +19,7 @@ EVENT_SYSTEM: Final = f"{_BASE}/event"
 PERSON_SYSTEM: Final = f"{_BASE}/person"
 FACILITY_SYSTEM: Final = f"{_BASE}/facility"
 DEVICE_SYSTEM: Final = f"{_BASE}/device"
+VENDOR_SYSTEM: Final = f"{_BASE}/vendor"
 ROLE_SYSTEM: Final = f"{_BASE}/role"
 STATE_SYSTEM: Final = f"{_BASE}/state"
 BUSINESS_STATUS_SYSTEM: Final = f"{_BASE}/business-status"
@@ -54,6 +57,11 @@ class Identifier:
 def task_identifier(case_id: str) -> Identifier:
     """The identifier of a case's Task."""
     return Identifier(TASK_SYSTEM, case_id)
+
+
+def order_identifier(facility: str, number: str) -> Identifier:
+    """The identifier of an order that Baton sends."""
+    return Identifier(f"{ORDER_SYSTEM}/{facility}", number)
 
 
 def is_resource_id(value: str) -> bool:

@@ -35,12 +35,18 @@ class LedgerKey:
     source_id: str
 
 
+def case_of(key: LedgerKey) -> str:
+    """The id of the case that a write is for; it begins the source id."""
+    return key.source_id.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
     """A row of the ledger.
 
     `attempt` counts attempts and fences off those that lost their hold. `revision` is the newest revision of the source
-    that anybody began to write. `held_until` is set while an attempt is under way.
+    that anybody began to write. `held_until` is set while an attempt is under way, and `holder` names whose it is, if that
+    was said.
     """
 
     status: LedgerStatus
@@ -50,6 +56,12 @@ class LedgerRow:
     resource_id: str | None = None
     version: str | None = None
     held_until: datetime | None = None
+    holder: str | None = None
+
+
+def is_held(row: LedgerRow, at: datetime, holder: str | None) -> bool:
+    """Whether another's attempt is under way; who does not say who they are takes nothing over."""
+    return row.held_until is not None and row.held_until > at and (holder is None or row.holder != holder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +88,26 @@ class Superseded:
 class Ledger(Protocol):
     """Port of the ledger. Times are wall-clock times with a zone."""
 
+    def held_by(self, holder: str) -> "Ledger":
+        """The same ledger for attempts of one holder, who tries again only after the attempt before has ended or died: its
+        next attempt need not wait for that one's lease.
+        """
+        ...
+
     def get(self, key: LedgerKey) -> LedgerRow | None:
         """The row as it is; a consistent read."""
+        ...
+
+    def announced(self, emr: str, resource_type: str, case_id: str) -> tuple[LedgerKey, ...]:
+        """Every key that was ever begun for a case: those whose source id is the case's, or begins with it and a dot."""
         ...
 
     def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
         """Announces an attempt, atomically.
 
-        Held when the row has a `held_until` later than `at`. Else Superseded when its `revision` is greater. Else it
-        counts `attempt` up, sets `revision`, `at` and `held_until = at + lease`, and leaves the rest as it is; an
-        absent row is made with attempt 1 and the status pending.
+        Held when the row has a `held_until` later than `at` and is not this holder's. Else Superseded when its `revision`
+        is greater. Else it counts `attempt` up, sets `revision`, `at`, `held_until = at + lease` and `holder`, and leaves
+        the rest as it is; an absent row is made with attempt 1 and the status pending.
         """
         ...
 
@@ -111,11 +133,32 @@ class InMemoryLedger:
     def __init__(self) -> None:
         self._rows: dict[LedgerKey, LedgerRow] = {}
         self._lock = threading.Lock()
+        self._holder: str | None = None
+
+    def held_by(self, holder: str) -> "InMemoryLedger":
+        """The same ledger for attempts of one holder."""
+        other = InMemoryLedger()
+        other._rows, other._lock, other._holder = self._rows, self._lock, holder
+        return other
 
     def get(self, key: LedgerKey) -> LedgerRow | None:
         """The row as it is."""
         with self._lock:
             return self._rows.get(key)
+
+    def announced(self, emr: str, resource_type: str, case_id: str) -> tuple[LedgerKey, ...]:
+        """Every key that was ever begun for a case."""
+        with self._lock:
+            return tuple(
+                sorted(
+                    (
+                        key
+                        for key in self._rows
+                        if (key.emr, key.resource_type, case_of(key)) == (emr, resource_type, case_id)
+                    ),
+                    key=lambda key: key.source_id,
+                )
+            )
 
     def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
         """Announces an attempt."""
@@ -123,11 +166,18 @@ class InMemoryLedger:
             row = self._rows.get(key)
             if row is None:
                 row = LedgerRow(status=LedgerStatus.PENDING, attempt=0, revision=revision, at=at)
-            if row.held_until is not None and row.held_until > at:
-                return Held(row.held_until)
+            if is_held(row, at, self._holder):
+                return Held(row.held_until or at)
             if row.revision > revision:
                 return Superseded(row.revision)
-            row = replace(row, attempt=row.attempt + 1, revision=revision, at=at, held_until=at + lease)
+            row = replace(
+                row,
+                attempt=row.attempt + 1,
+                revision=revision,
+                at=at,
+                held_until=at + lease,
+                holder=self._holder,
+            )
             self._rows[key] = row
             return Begun(row)
 
@@ -147,6 +197,6 @@ class InMemoryLedger:
             if row is None or row.attempt != attempt:
                 return False
             self._rows[key] = replace(
-                row, status=status, at=at, resource_id=resource_id, version=version, held_until=None
+                row, status=status, at=at, resource_id=resource_id, version=version, held_until=None, holder=None
             )
             return True

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.cases import keys
-from functions.cases.table import NEW, Condition, Item, Key, Table, Test, Update, WriteRefused
-from functions.emr.ledger import Begun, Held, LedgerKey, LedgerRow, LedgerStatus, Superseded
+from functions.cases.table import NEW, Condition, Item, Key, Table, Test, Update, WriteRefused, read_all
+from functions.emr.ledger import Begun, Held, LedgerKey, LedgerRow, LedgerStatus, Superseded, case_of, is_held
 
 _TRIES = 10
 
@@ -15,13 +15,25 @@ _TRIES = 10
 class TableLedger:
     """See functions.emr.ledger.Ledger. Rows lie in the partition of the case whose id begins the source id."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, holder: str | None = None) -> None:
+        self._table, self._holder = table, holder
+
+    def held_by(self, holder: str) -> TableLedger:
+        """See Ledger.held_by."""
+        return TableLedger(self._table, holder)
 
     def get(self, key: LedgerKey) -> LedgerRow | None:
         """See Ledger.get."""
         item = self._table.get(_place(key))
         return _row(item) if item is not None else None
+
+    def announced(self, emr: str, resource_type: str, case_id: str) -> tuple[LedgerKey, ...]:
+        """See Ledger.announced."""
+        place = keys.ledger(case_id, resource_type, f"{emr}#")
+        return tuple(
+            LedgerKey(emr, resource_type, item["sk"].removeprefix(place.sk))
+            for item in read_all(self._table, place.pk, place.sk)
+        )
 
     def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
         """See Ledger.begin. Read, then written only if nobody wrote meanwhile."""
@@ -29,8 +41,8 @@ class TableLedger:
         for _ in range(_TRIES):
             item = self._table.get(place)
             row = _row(item) if item is not None else None
-            if row is not None and row.held_until is not None and row.held_until > at:
-                return Held(row.held_until)
+            if row is not None and is_held(row, at, self._holder):
+                return Held(row.held_until or at)
             if row is not None and row.revision > revision:
                 return Superseded(row.revision)
             attempt = row.attempt + 1 if row is not None else 1
@@ -42,9 +54,13 @@ class TableLedger:
             }
             if row is None:
                 changes["status"] = str(LedgerStatus.PENDING)
+            if self._holder is not None:
+                changes["holder"] = self._holder
             unchanged = NEW if row is None else (Condition("attempt", Test.EQUALS, row.attempt),)
             try:
-                return Begun(_row(self._table.update(Update(place, set=changes, conditions=unchanged))))
+                nameless = () if self._holder is not None else ("holder",)
+                update = Update(place, set=changes, remove=nameless, conditions=unchanged)
+                return Begun(_row(self._table.update(update)))
             except WriteRefused:
                 continue
         return Held(at + lease)
@@ -70,7 +86,7 @@ class TableLedger:
                         "at": at.timestamp(),
                         **{k: v for k, v in known.items() if v is not None},
                     },
-                    remove=("held_until", *(k for k, v in known.items() if v is None)),
+                    remove=("held_until", "holder", *(k for k, v in known.items() if v is None)),
                     conditions=(Condition("attempt", Test.EQUALS, attempt),),
                 )
             )
@@ -80,8 +96,7 @@ class TableLedger:
 
 
 def _place(key: LedgerKey) -> Key:
-    case = key.source_id.partition(".")[0]
-    return keys.ledger(case, key.resource_type, f"{key.emr}#{key.source_id}")
+    return keys.ledger(case_of(key), key.resource_type, f"{key.emr}#{key.source_id}")
 
 
 def _row(item: Item) -> LedgerRow:
@@ -94,6 +109,7 @@ def _row(item: Item) -> LedgerRow:
         resource_id=item.get("resource_id"),
         version=item.get("version"),
         held_until=_time(held) if held is not None else None,
+        holder=item.get("holder"),
     )
 
 

@@ -7,6 +7,7 @@ changes, so every try files the same document under the same identifier, and rea
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from functions.cases import keys
 from functions.cases.ports import Services
@@ -19,6 +20,7 @@ from functions.emr.documentation import DocumentedFact, DocumentId, OxygenDocume
 from functions.emr.filing import Confirmed, Failed, Mismatch, Sent, confirm_document, file_document, retract_document
 from functions.emr.ledger import Ledger
 from functions.emr.results import Missing, Unknown
+from functions.work.holding import held_for
 
 FILE = "file_documentation"
 
@@ -64,9 +66,9 @@ class _Documentation:
 class FileDocumentation(_Documentation):
     """File the documentation once: ``sent`` when the EMR says it has it, ``failed`` when it refuses or has something else."""
 
-    def perform(self, row: CaseRow) -> str:
+    def perform(self, row: CaseRow) -> Literal["sent", "failed"]:
         """See Step.perform. Raises EmrUnavailable when nobody can say whether it was filed; the next try looks first."""
-        match file_document(self._client, self._ledger, self._document(row), at=self._now()):
+        match file_document(self._client, held_for(self._ledger, row), self._document(row), at=self._now()):
             case Sent() | Confirmed():
                 return "sent"
             case Mismatch() | Failed():
@@ -82,9 +84,9 @@ class FileDocumentation(_Documentation):
 class ConfirmDocumentation(_Documentation):
     """Read the documentation back: ``confirmed``, ``mismatch`` when the EMR shows something else, ``failed`` when it has none."""
 
-    def perform(self, row: CaseRow) -> str:
+    def perform(self, row: CaseRow) -> Literal["confirmed", "mismatch", "failed"]:
         """See Step.perform."""
-        match confirm_document(self._client, self._ledger, self._document(row), at=self._now()):
+        match confirm_document(self._client, held_for(self._ledger, row), self._document(row), at=self._now()):
             case Confirmed():
                 return "confirmed"
             case Mismatch():

@@ -9,10 +9,14 @@ from functions.cases.work import Step
 from functions.emr.client import FhirClient
 from functions.emr.ledger import Ledger
 from functions.work.documentation import ConfirmDocumentation, FileDocumentation
+from functions.work.orders import ConfirmOrder, RecallOrder, SendOrder
 
 _STEPS: Mapping[str, Callable[[Services, FhirClient, Ledger], Step]] = {
     "file_documentation": FileDocumentation,
     "confirm_documentation": ConfirmDocumentation,
+    "confirm_order": ConfirmOrder,
+    "send_order": SendOrder,
+    "recall_order": RecallOrder,
 }
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from functions.emr.documentation import DocumentedFact, DocumentId, OxygenDocumentation
+from functions.emr.home_oxygen import HomeOxygenOrder, OrderId
 from functions.emr.mirror import Code, TaskMirror, TaskStatus
 
 CASE_ID = "c0ffee" * 10 + "beef"
@@ -36,6 +37,16 @@ _DOCUMENT = OxygenDocumentation(
     author="RT-LINDEN",
 )
 
+_ORDER = HomeOxygenOrder(
+    id=OrderId(CASE_ID, "north", "order-1"),
+    vendor="vendor-1",
+    flow_l_min=2.5,
+    patient="P-0001",
+    encounter="E-0001",
+    authored_on=NOW,
+    signed_by="MD-OAK",
+)
+
 
 def a_mirror(**changes: Any) -> TaskMirror:
     return replace(_MIRROR, **changes)
@@ -43,3 +54,7 @@ def a_mirror(**changes: Any) -> TaskMirror:
 
 def a_document(**changes: Any) -> OxygenDocumentation:
     return replace(_DOCUMENT, **changes)
+
+
+def an_order(**changes: Any) -> HomeOxygenOrder:
+    return replace(_ORDER, **changes)

@@ -135,11 +135,14 @@ class FakeEmr:
         return self._resource(200, self.store(request.body))
 
     def _bearing(self, resource_type: str, token: str) -> list[dict[str, Any]]:
-        system, _, value = token.partition("|")
+        system, divided, value = token.rpartition("|")
         return [
             resource
             for resource in self.all(resource_type)
-            if {"system": system, "value": value} in resource.get("identifier", [])
+            if any(
+                one["value"] == value and (not divided or one.get("system") == system)
+                for one in resource.get("identifier", [])
+            )
         ]
 
     def _resource(self, status: int, resource: dict[str, Any]) -> Response:

@@ -41,6 +41,20 @@ class LedgerContract:
         ):
             assert begun(ledger.begin(other, AT, revision=1, lease=LEASE)).attempt == 1
 
+    def test_what_was_begun_for_a_case_is_known_whatever_became_of_it(self, ledger: Ledger) -> None:
+        ours = [LedgerKey("north-emr", "DeviceRequest", source) for source in ("c0ffee.order-1", "c0ffee.order-2.b")]
+        others = [
+            KEY,
+            LedgerKey("south-emr", "DeviceRequest", "c0ffee.order-3"),
+            LedgerKey("north-emr", "DeviceRequest", "c0ffee1.order-4"),
+        ]
+        for key in reversed((*ours, *others)):
+            ledger.begin(key, AT, revision=1, lease=LEASE)
+        ledger.record(ours[0], 1, LedgerStatus.RETRACTED, AT, resource_id=None, version=None)
+        assert ledger.announced("north-emr", "DeviceRequest", "c0ffee") == tuple(ours)
+        assert ledger.announced("north-emr", "Task", "c0ffee") == (KEY,)
+        assert ledger.announced("north-emr", "DeviceRequest", "decaf") == ()
+
     def test_a_recorded_end_lets_go(self, ledger: Ledger) -> None:
         ledger.begin(KEY, AT, revision=1, lease=LEASE)
         assert ledger.record(KEY, 1, LedgerStatus.WRITTEN, AT, resource_id="7", version="1")
@@ -50,6 +64,29 @@ class LedgerContract:
     def test_an_attempt_that_died_is_taken_over_after_its_lease(self, ledger: Ledger) -> None:
         ledger.begin(KEY, AT, revision=1, lease=LEASE)
         assert begun(ledger.begin(KEY, AT + LEASE, revision=1, lease=LEASE)).attempt == 2
+
+    def test_a_holder_takes_over_what_its_own_attempt_left_and_nobody_elses(self, ledger: Ledger) -> None:
+        row = begun(ledger.held_by("1.4").begin(KEY, AT, revision=1, lease=LEASE))
+        assert row.holder == "1.4"
+        for other in (ledger, ledger.held_by("1.5")):
+            assert other.begin(KEY, AT, revision=1, lease=LEASE) == Held(AT + LEASE)
+        later = AT + timedelta(seconds=1)
+        assert begun(ledger.held_by("1.4").begin(KEY, later, revision=1, lease=LEASE)).attempt == 2
+        assert not ledger.record(KEY, 1, LedgerStatus.WRITTEN, later, resource_id="7", version="1")
+
+    def test_who_does_not_say_who_they_are_takes_nothing_over(self, ledger: Ledger) -> None:
+        ledger.begin(KEY, AT, revision=1, lease=LEASE)
+        assert ledger.begin(KEY, AT, revision=1, lease=LEASE) == Held(AT + LEASE)
+        assert ledger.held_by("1.4").begin(KEY, AT, revision=1, lease=LEASE) == Held(AT + LEASE)
+
+    def test_a_holder_is_forgotten_with_its_hold(self, ledger: Ledger) -> None:
+        ledger.held_by("1.4").begin(KEY, AT, revision=1, lease=LEASE)
+        assert ledger.record(KEY, 1, LedgerStatus.WRITTEN, AT, resource_id="7", version="1")
+        row = begun(ledger.begin(KEY, AT, revision=1, lease=LEASE))
+        assert row.holder is None
+        assert ledger.held_by("1.4").begin(KEY, AT, revision=1, lease=LEASE) == Held(AT + LEASE)
+        later = begun(ledger.begin(KEY, AT + LEASE, revision=1, lease=LEASE))
+        assert later.holder is None
 
     def test_who_lost_the_row_records_nothing(self, ledger: Ledger) -> None:
         ledger.begin(KEY, AT, revision=1, lease=LEASE)

@@ -1,4 +1,7 @@
-"""The alarms, all to one topic: what was given up, what waits too long, what fails, and a sweep that stopped."""
+"""The alarms, all to one topic: what was given up, what waits too long, what fails, and a sweep that stopped.
+
+Each names its section of the runbook, docs/operating.md.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from cdk.grants import Actor
 from cdk.queues import DeadLetters, WorkQueue
 
 PERIOD = Duration.minutes(1)
+RUNBOOK = "docs/operating.md"
 
 
 class Alarms(Construct):
@@ -45,21 +49,33 @@ class Alarms(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
+        kept = cloudwatch.Metric(namespace="Baton", metric_name="Quarantined", statistic="Sum", period=PERIOD)
+        self._alarm(
+            "messages quarantined", "What could not be placed waits for a person", kept, see="messages quarantined"
+        )
         for name, queue in letters.items():
             visible = queue.queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
-            self._alarm(f"{name} given up", "Dead letters wait for a person", visible)
+            self._alarm(f"{name} given up", "Dead letters wait for a person", visible, see=f"{name} given up")
         for name, (work, limit) in queues.items():
             age = work.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum")
-            self._alarm(f"{name} waiting", "The oldest message waits too long", age, limit.to_seconds())
+            self._alarm(
+                f"{name} waiting", "The oldest message waits too long", age, limit.to_seconds(), see=f"{name} waiting"
+            )
         for function in functions:
             made, name = function.function, str(function.actor)
-            self._alarm(f"{name} failing", "The function fails", made.metric_errors(period=PERIOD), minutes=3)
-            self._alarm(
-                f"{name} throttled", "The function may not run", made.metric_throttles(period=PERIOD), minutes=3
-            )
+            errors, throttles = made.metric_errors(period=PERIOD), made.metric_throttles(period=PERIOD)
+            self._alarm(f"{name} failing", "The function fails", errors, minutes=3, see="function failing")
+            self._alarm(f"{name} throttled", "The function may not run", throttles, minutes=3, see="function throttled")
             if function.actor is Actor.RELAY:
                 lag = made.metric("IteratorAge", period=PERIOD, statistic="Maximum")
-                self._alarm(f"{name} behind", "Journal entries wait (milliseconds)", lag, 60_000, minutes=3)
+                self._alarm(
+                    f"{name} behind",
+                    "Journal entries wait (milliseconds)",
+                    lag,
+                    60_000,
+                    minutes=3,
+                    see=f"{name} behind",
+                )
             if function.actor is Actor.RECONCILE:
                 self._alarm(
                     "sweep stopped",
@@ -67,12 +83,28 @@ class Alarms(Construct):
                     made.metric_invocations(period=PERIOD),
                     minutes=5,
                     below=True,
+                    see="sweep stopped",
                 )
         for name, machine in machines.items():
-            self._alarm(f"{name} failed", "An execution failed", machine.metric_failed(period=PERIOD))
-            self._alarm(f"{name} timed out", "An execution timed out", machine.metric_timed_out(period=PERIOD))
-            throttled = machine.metric_throttled(period=PERIOD)
-            self._alarm(f"{name} throttled", "Executions wait for AWS's limits", throttled, minutes=5)
+            self._alarm(
+                f"{name} failed",
+                "An execution failed",
+                machine.metric_failed(period=PERIOD),
+                see="execution failed",
+            )
+            self._alarm(
+                f"{name} timed out",
+                "An execution timed out",
+                machine.metric_timed_out(period=PERIOD),
+                see="execution timed out",
+            )
+            self._alarm(
+                f"{name} throttled",
+                "Executions wait for AWS's limits",
+                machine.metric_throttled(period=PERIOD),
+                minutes=5,
+                see="execution throttled",
+            )
 
     def _alarm(
         self,
@@ -81,16 +113,20 @@ class Alarms(Construct):
         metric: cloudwatch.Metric,
         limit: float = 1,
         *,
+        see: str,
         minutes: int = 1,
         below: bool = False,
     ) -> None:
-        """Alarm when `metric` reaches `limit` in each of so many minutes; with `below`, when it does not, or says nothing."""
+        """Alarm when `metric` reaches `limit` in each of so many minutes; with `below`, when it does not, or says nothing.
+
+        `see` is the heading in the runbook that says what to do.
+        """
         operator = cloudwatch.ComparisonOperator
         treatment = cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
             id,
-            alarm_description=meaning,
+            alarm_description=f"{meaning}. What to do: {RUNBOOK}#{see.replace(' ', '-')}",
             metric=metric,
             threshold=limit,
             evaluation_periods=minutes,

@@ -127,8 +127,15 @@ def _grants() -> Iterator[Grant]:
         "states:SendTaskSuccess",
         "a park that comes late signals itself",
     )
+    yield from _rows(Actor.FOLLOW, On.MACHINES, "states:StartExecution", "another execution goes on for one grown old")
 
     yield from _table(Actor.WORK, "GetItem Query PutItem UpdateItem ConditionCheckItem", "the outcome of a system step")
+    yield from _rows(
+        Actor.WORK,
+        On.MACHINES,
+        "states:StartExecution states:SendTaskSuccess",
+        "an outcome that ends a sub-case moves its parent",
+    )
 
     yield from _rows(
         Actor.RELAY,

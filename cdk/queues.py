@@ -15,7 +15,10 @@ from cdk.foundation import KEPT, Foundation
 from cdk.function import Function
 
 LONGEST = Duration.days(14)
-"""SQS keeps a message no longer."""
+"""SQS keeps a message no longer. Dead letters are kept so long, counted from when they were first sent."""
+
+WAITS = Duration.days(7)
+"""How long a message waits to be worked off. Half of LONGEST: one that becomes a dead letter on its last day is kept as long again."""
 
 
 class DeadLetters(Construct):
@@ -46,7 +49,7 @@ class WorkQueue(Construct):
             self,
             foundation,
             fifo=fifo,
-            retention_period=LONGEST,
+            retention_period=WAITS,
             # Barely longer than the function can run, so that what a killed worker held is tried again soon. The usual six
             # times is for mappings without a concurrency limit, which receive more than they can hand over.
             visibility_timeout=Duration.seconds(function_timeout.to_seconds() + 5),

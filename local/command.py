@@ -15,6 +15,7 @@ from local.paths import STATE
 
 if TYPE_CHECKING:
     from functions.cases.commands import Person
+    from functions.cases.ports import Services
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -90,12 +91,7 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
             act.add_argument("--transition", required=True, metavar="ID", help="the arrow to take, e.g. T-25")
         if name != "claim":
             act.add_argument("--reason", required=True, help="why")
-    quarantine = add("quarantine", "list what could not be placed, with its reason; or show one message", _quarantine)
-    quarantine.add_argument("id", nargs="?", help="the message's id, or the beginning of it")
-    redrive = add("redrive", "send what is in quarantine through again, once its cause is mended", _redrive)
-    which = redrive.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", nargs="?", help="the message's id, or the beginning of it")
-    which.add_argument("--all", action="store_true", help="every message in quarantine")
+    _add_quarantine(add("quarantine", "list, show or send through again what could not be placed", _quarantine_list))
     _add_facility(add("facility", "list the registered facilities, or register one", _facility_list))
     compile_ = add("compile", "publish the workflows: definition, state machine, diagram, hand-off table", _compile)
     compile_.add_argument("--check", action="store_true", help="write nothing; fail when something published is stale")
@@ -131,6 +127,44 @@ def _add_facility(facility: argparse.ArgumentParser) -> None:
     register = what.add_parser("register", help="register a facility, or give it a new policy for new cases")
     register.add_argument("file", type=Path, metavar="FILE", help="its policy, as in statemachines/facilities")
     register.set_defaults(handler=_facility_register)
+
+
+def _add_quarantine(quarantine: argparse.ArgumentParser) -> None:
+    quarantine.set_defaults(reason=None, facility=None, stack=None)  # without a word more, it lists all
+    what = quarantine.add_subparsers(dest="what", metavar="WHAT")
+
+    def narrowed(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command.add_argument("--reason", metavar="REASON", help="only what is there for this reason, e.g. no_case")
+        command.add_argument("--facility", metavar="FACILITY", help="only what says that it is from this facility")
+        return command
+
+    listing = what.add_parser(
+        "list", help="what waits, why, where, since when, and how it is mended; no patient's data"
+    )
+    narrowed(listing).set_defaults(handler=_quarantine_list)
+    show = what.add_parser("show", help="all that is known of one message, but not what it says")
+    show.add_argument("id", metavar="ID", help="the message's id, or the beginning of it")
+    show.add_argument(
+        "--phi",
+        action="store_true",
+        help="print the message itself: patients' data, for those who are allowed to read them (docs/operating.md)",
+    )
+    show.set_defaults(handler=_quarantine_show)
+    redrive = narrowed(what.add_parser("redrive", help="send through again, once the cause is mended"))
+    redrive.add_argument("ids", nargs="*", metavar="ID", help="the messages' ids, or the beginnings of them")
+    redrive.add_argument("--all", action="store_true", help="everything that waits")
+    redrive.add_argument(
+        "--with",
+        dest="corrected",
+        type=Path,
+        metavar="FILE",
+        help="place this corrected event in the one message's stead",
+    )
+    redrive.set_defaults(handler=_quarantine_redrive, refuse=redrive.error)
+    for command in (listing, show, redrive):
+        command.add_argument(
+            "--stack", metavar="STACK", help="of this stack in your AWS account, instead of the one on this machine"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -268,30 +302,51 @@ def _person(text: str) -> Person:
     return Person(name, role)
 
 
-def _quarantine(given: argparse.Namespace) -> int:
-    from local.mend import listed, shown
+def _operated(given: argparse.Namespace) -> Services:
+    """The stack that is meant: in an AWS account, or the one that runs on this machine."""
+    if given.stack is not None:
+        from local.deployed import services
+
+        return services(given.stack)
     from local.running import connect
 
-    services = connect().services
-    if given.id is None:
-        print("\n".join(listed(services)) or "nothing is in quarantine")
-        return 0
-    kept, message = shown(services, given.id)
-    print(f"{kept.id}\n{kept.reason} at {kept.where}; mend: {kept.mend}\n", file=sys.stderr)
-    print(message)
+    return connect().services
+
+
+def _quarantine_list(given: argparse.Namespace) -> int:
+    from local.mend import listed
+
+    found = listed(_operated(given), reason=given.reason, facility=given.facility)
+    print("\n".join(found) or "nothing is in quarantine")
     return 0
 
 
-def _redrive(given: argparse.Namespace) -> int:
-    from local.mend import redrive, redrive_all
-    from local.running import connect
+def _quarantine_show(given: argparse.Namespace) -> int:
+    from local.mend import phi, shown
 
-    services = connect().services
-    all_placed = True
-    for again in redrive_all(services) if given.all else [redrive(services, given.id)]:
-        print(f"{again.id[:12]}  {again.said}", flush=True)
-        all_placed = all_placed and again.placed
-    return 0 if all_placed else 1
+    services = _operated(given)
+    print("\n".join(shown(services, given.id)), file=sys.stderr if given.phi else sys.stdout)
+    if given.phi:
+        print(phi(services, given.id))
+    return 0
+
+
+def _quarantine_redrive(given: argparse.Namespace) -> int:
+    narrowed = given.reason is not None or given.facility is not None
+    if sum((bool(given.ids), narrowed, given.all)) != 1:
+        given.refuse("name messages by ID, or by --reason and --facility, or say --all")
+    if given.corrected is not None and len(given.ids) != 1:
+        given.refuse("--with FILE corrects one message; name it by its ID")
+
+    from local.mend import redrive, redrive_all, told
+
+    services = _operated(given)
+    again = (
+        (redrive(services, id, given.corrected) for id in given.ids)
+        if given.ids
+        else redrive_all(services, reason=given.reason, facility=given.facility)
+    )
+    return 0 if told(again, lambda line: print(line, flush=True)) else 1
 
 
 def _facility_list(_: argparse.Namespace) -> int:

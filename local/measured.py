@@ -19,7 +19,18 @@ from statemachines.decide import Outcome
 OUTCOME = "Outcome_"
 DUPLICATES, QUARANTINED, TO_HAND_OFF, LOST_RACES = "Duplicates", "Quarantined", "EventToHandOff", "LostRaces"
 NOT_FROM_JOURNAL = frozenset(
-    {DUPLICATES, QUARANTINED, TO_HAND_OFF, LOST_RACES, "WritebackFailed", "WritebackWritten", "FollowerLag", "Mended"}
+    {
+        DUPLICATES,
+        QUARANTINED,
+        TO_HAND_OFF,
+        LOST_RACES,
+        "WritebackFailed",
+        "WritebackWritten",
+        "EmrTasksMended",
+        "EmrDuplicatesRetired",
+        "FollowerLag",
+        "Mended",
+    }
 )
 """What intake counts is compared with marks and quarantine; the rest measures followers, which the journal does not know."""
 SUMS_DIFFER_BY = 0.01
@@ -143,7 +154,9 @@ def _of_scope(want: Expected, got: Counter[str]) -> list[str]:
 
 def against_quarantine(kept: Sequence[Kept], seen: Tally) -> list[str]:
     """Where the quarantine's metric differs from what lies there: each message is counted as often as it came, once at least."""
-    counted = Counter({dict(at.dimensions)["reason"]: v.number for at, v in seen.items() if at.name == QUARANTINED})
+    counted = Counter(
+        {dict(at.dimensions)["reason"]: v.number for at, v in seen.items() if at.name == QUARANTINED and at.dimensions}
+    )
     messages = Counter(k.reason for k in kept)
     times: Counter[str] = Counter()
     for k in kept:

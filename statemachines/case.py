@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from statemachines.expressions import Known, Value
@@ -13,7 +13,7 @@ class Occurrence:
     """Something that happened, reduced to what a decision needs. ``at`` is when it was true, in epoch seconds.
 
     ``actor_role`` is None for a device or Baton itself. ``override`` names the transition that a person demands in spite of
-    its guard, with their ``reason``.
+    its guard, with their ``reason``. ``acts_for`` are the roles that the actor stood in for when the event was deferred.
     """
 
     type: str
@@ -24,6 +24,7 @@ class Occurrence:
     values: Mapping[str, Value] = field(default_factory=dict)
     override: str | None = None
     reason: str | None = None
+    acts_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

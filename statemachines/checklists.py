@@ -11,11 +11,15 @@ from statemachines.machine import Machine, ReadyItem
 
 
 class CheckedOff(NamedTuple):
-    """What an event does to a checklist: the items it finishes, and those it concerns but may not finish, or has already."""
+    """What an event does to a checklist: the items it finishes, and those it concerns but may not finish, or has already.
+
+    ``claimed``: what it reports would satisfy one that it may not finish.
+    """
 
     done: frozenset[str]
     forbidden: tuple[str, ...]
     again: tuple[str, ...]
+    claimed: bool = False
 
 
 def check_off(
@@ -28,25 +32,35 @@ def check_off(
     done: list[str] = []
     forbidden: list[str] = []
     again: list[str] = []
+    claimed = False
     for item in checklist.items:
         concerned = event.type in item.done_on
         if item.name in case.done:
             if concerned:
                 again.append(item.title)
         elif concerned and not _may(item, case, event):
-            forbidden.append(
-                item.title
-            )  # nor do the facts of the very event satisfy it: they would be a way around ``by``
-        elif concerned or (item.satisfied is not None and item.satisfied(facts, limits, event.at)):
+            # Nor do the facts of the very event satisfy it: they would be a way around ``by``.
+            forbidden.append(item.title)
+            claimed = claimed or _satisfied(item, facts, limits, event.at)
+        elif concerned or _satisfied(item, facts, limits, event.at):
             done.append(item.name)
     if not (done or forbidden or again):
         return None
-    return CheckedOff(frozenset(done), tuple(forbidden), tuple(again))
+    return CheckedOff(frozenset(done), tuple(forbidden), tuple(again), claimed)
+
+
+def _satisfied(item: ReadyItem, facts: Mapping[str, Known], limits: Mapping[str, Value], at: float) -> bool:
+    return item.satisfied is not None and item.satisfied(facts, limits, at)
 
 
 def _may(item: ReadyItem, case: Case, event: Occurrence) -> bool:
     role = event.actor_role
-    return item.by is None or role in item.by or (role is not None and role == case.item_roles.get(item.name))
+    return (
+        item.by is None
+        or role in item.by
+        or (role is not None and role == case.item_roles.get(item.name))
+        or not item.by.isdisjoint(event.acts_for)
+    )
 
 
 def done_on_arrival(
@@ -56,7 +70,7 @@ def done_on_arrival(
     checklist = machine.checklists.get(state)
     if checklist is None:
         return frozenset()
-    return frozenset(i.name for i in checklist.items if i.satisfied is not None and i.satisfied(facts, limits, at))
+    return frozenset(item.name for item in checklist.items if _satisfied(item, facts, limits, at))
 
 
 def complete(machine: Machine, state: str, done: frozenset[str]) -> bool:

@@ -50,6 +50,9 @@ class Reason(StrEnum):
     NOT_YET_DUE = "not_yet_due"
     ITEM_DONE = "item_done"
     ITEM_DONE_BEFORE = "item_done_before"
+    TWO_CASES_AFTER_MERGE = "two_cases_after_merge"
+    SUB_CASE_ENDED_LATE = "sub_case_ended_late"
+    NOT_UNDONE = "not_undone"
 
 
 class Move(NamedTuple):
@@ -85,7 +88,8 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
     """Decide one event against a case. ``now`` (epoch seconds) is read from the caller's clock.
 
     Facts are taken first: an observation that is older than what is known never overwrites it, and an observation all of
-    whose facts are older moves nothing. The same holds for the parameters that a care plan sets.
+    whose facts are older moves nothing. The same holds for the parameters that a care plan sets. An event that is refused
+    because of who sent it leaves what it observed of the patient, and nothing else.
     """
     facts, all_older = _learn(machine, case, event)
     parameters = _care_plan(machine, case, event)
@@ -107,7 +111,7 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
                 continue
             objection = _objection(arrow, case, event)
             if objection is not None:
-                refused = refused or objection
+                refused = refused or objection._replace(facts=_observed(machine, facts))
                 continue
             move = _move(machine, arrow, case, event, now, merged, limits, Reason.TRANSITION)
             return Decision(Outcome.MOVED, Reason.TRANSITION, arrow.because, move, facts, parameters)
@@ -140,6 +144,7 @@ def _checked(
                 Outcome.REFUSED,
                 Reason.WRONG_ROLE,
                 f"{event.actor_role or 'nobody'} may not do: {', '.join(checked.forbidden)}",
+                facts={} if checked.claimed else _observed(machine, facts),
             )
         because = f"done already: {', '.join(checked.again)}"
         return Decision(Outcome.RECORDED, Reason.ITEM_DONE_BEFORE, because, None, facts, parameters)
@@ -167,7 +172,8 @@ def _without_arrow(
         return Decision(Outcome.IGNORED, Reason.DECLARED, because, None, facts, parameters)
     if (because := state.defers.get(event.type)) is not None:
         if len(case.deferred) >= MAX_DEFERRED:
-            return Decision(Outcome.REFUSED, Reason.TOO_MANY_DEFERRED, f"{MAX_DEFERRED} events wait for a later state")
+            because = f"{MAX_DEFERRED} events wait for a later state"
+            return Decision(Outcome.REFUSED, Reason.TOO_MANY_DEFERRED, because, facts=_observed(machine, facts))
         return Decision(Outcome.DEFERRED, Reason.DECLARED, because, None, facts, parameters)
     if (because := state.refuses.get(event.type)) is not None:
         return Decision(Outcome.REFUSED, Reason.DECLARED, because)
@@ -197,6 +203,14 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
     return learned, older and not learned and event.type in machine.observations
 
 
+def _observed(machine: Machine, learned: Mapping[str, Known]) -> Mapping[str, Known]:
+    """Of the facts of a refused event, those that anybody may report: what was seen of the patient needs no permission.
+
+    The others (that somebody was taught, that a test was made) are claims to have done a step, which is what was refused.
+    """
+    return {name: known for name, known in learned.items() if name in machine.observed}
+
+
 def _as_seen(machine: Machine, case: Case, event: Occurrence, learned: Mapping[str, Known]) -> Mapping[str, Known]:
     """The facts as the event's guards see them: a rise or fall that another event of the same moment reported is not its own."""
     if not any(known.at == event.at and known.previous is not None for known in case.facts.values()):
@@ -224,13 +238,26 @@ def _care_plan(machine: Machine, case: Case, event: Occurrence) -> Mapping[str, 
 
 def _objection(arrow: Arrow, case: Case, event: Occurrence) -> Decision | None:
     """Why this actor may not take the arrow: a wrong role, or the same person where duties are separate."""
-    role = event.actor_role
-    if arrow.by is not None and role not in arrow.by and (role is None or role != case.accountable_role):
+    if arrow.by is not None and event.actor_role not in arrow.by and not _stands_in(arrow, arrow.by, case, event):
         return Decision(
             Outcome.REFUSED,
             Reason.WRONG_ROLE,
             f"{arrow.id} is for {', '.join(sorted(arrow.by))}, not for {event.actor_role or 'nobody in particular'}",
         )
+    return _own_work(arrow, case, event)
+
+
+def _stands_in(arrow: Arrow, by: frozenset[str], case: Case, event: Occurrence) -> bool:
+    """Whether the actor is, or was when the event was deferred, accountable in place of somebody who may take the arrow.
+
+    Being accountable for a validation means to see that it happens; it makes nobody a validator.
+    """
+    if arrow.validates or event.actor_role is None:
+        return False
+    return event.actor_role == case.accountable_role or not by.isdisjoint(event.acts_for)
+
+
+def _own_work(arrow: Arrow, case: Case, event: Occurrence) -> Decision | None:
     for earlier in arrow.separate_from:
         if event.actor_id is not None and case.performers.get(earlier) == event.actor_id:
             return Decision(
@@ -259,6 +286,12 @@ def _override(
     if event.actor_role not in arrow.override_by:
         roles = ", ".join(sorted(arrow.override_by))
         return Decision(Outcome.REFUSED, Reason.WRONG_ROLE, f"only {roles} may override {arrow.id}")
+    if arrow.validates and (arrow.by is None or event.actor_role not in arrow.by):
+        because = f"{arrow.id} validates: an override passes over its guard, not over who validates"
+        return Decision(Outcome.REFUSED, Reason.WRONG_ROLE, because)
+    own_work = _own_work(arrow, case, event)
+    if own_work is not None:
+        return own_work
     move = _move(machine, arrow, case, event, now, merged, limits, Reason.OVERRIDE)
     return Decision(Outcome.MOVED, Reason.OVERRIDE, event.reason, move, facts, parameters)
 
@@ -310,30 +343,66 @@ class Progress(NamedTuple):
     taken: tuple[tuple[Occurrence, Decision], ...]
 
 
+class TakenUp(NamedTuple):
+    """The moves of a commit in order, the case after them, and each deferred event that a later state answered."""
+
+    moves: tuple[Move, ...]
+    case: Case
+    taken: tuple[tuple[Occurrence, Decision], ...]
+
+
 def advance(machine: Machine, case: Case, event: Occurrence, now: float) -> Progress:
     """Decide an event and, when it moves the case, whatever was deferred until now; the case that results is not stored."""
     decision = decide(machine, case, event, now)
+    if decision.outcome is Outcome.DEFERRED:
+        event = replace(event, acts_for=_acts_for(machine, case, event))
     after = apply(case, event, decision)
     if decision.move is None:
         return Progress(decision, (), after, ())
-    moves = [decision.move]
+    return Progress(decision, *_taken_up(machine, after, event, now, (decision.move,)))
+
+
+def take_up(machine: Machine, case: Case, arrival: Occurrence, now: float) -> TakenUp | None:
+    """What is left to do in the present state when a commit was full: deferred events it answers, and the arrow out of it.
+
+    ``arrival`` stands for coming here, and causes the move out of a state whose checklist is complete already. None when
+    there is nothing to do, which is nearly always.
+    """
+    taken = _taken_up(machine, case, arrival, now, ())
+    return taken if taken.moves or taken.taken else None
+
+
+def _taken_up(machine: Machine, case: Case, arrival: Occurrence, now: float, made: tuple[Move, ...]) -> TakenUp:
+    moves = list(made)
     taken: list[tuple[Occurrence, Decision]] = []
     while len(moves) < MAX_MOVES:
-        arrived = _complete_on_arrival(machine, after, event, now)
+        arrived = _complete_on_arrival(machine, case, arrival, now)
         if arrived is not None and arrived.move is not None:
-            after = apply(after, arrived.move.cause, arrived)
+            case = apply(case, arrived.move.cause, arrived)
             moves.append(arrived.move)
             continue
-        answer = _next_deferred(machine, after, now)
+        answer = _next_deferred(machine, case, now)
         if answer is None:
             break
         held, later = answer
-        rest = tuple(e for e in after.deferred if e is not held)
-        after = replace(apply(replace(after, deferred=()), held, later), deferred=rest)
+        rest = tuple(e for e in case.deferred if e is not held)
+        case = replace(apply(replace(case, deferred=()), held, later), deferred=rest)
         taken.append(answer)
         if later.move is not None:
             moves.append(later.move)
-    return Progress(decision, tuple(moves), after, tuple(taken))
+    return TakenUp(tuple(moves), case, tuple(taken))
+
+
+def _acts_for(machine: Machine, case: Case, event: Occurrence) -> tuple[str, ...]:
+    """The roles that the actor stands in for where the case is: whoever is on shift then, that is why they were let do it."""
+    role, state = event.actor_role, machine.states[case.state] if case.state is not None else None
+    if role is None or state is None:
+        return ()
+    items = state.checklist.items if state.checklist is not None else ()
+    owners = {item.owner for item in items if case.item_roles.get(item.name) == role}
+    if role == case.accountable_role and state.owner is not None:
+        owners.add(state.owner)
+    return tuple(sorted(owners - {role}))
 
 
 def _complete_on_arrival(machine: Machine, case: Case, event: Occurrence, now: float) -> Decision | None:

@@ -281,5 +281,9 @@ def describe(guard: AnyGuard, *, names: Mapping[str, str] | None = None) -> str:
             return " and ".join(part(p) for p in parts)
         case AnyOf(any=parts):
             return " or ".join(part(p) for p in parts)
+        case Not(negated=IsKnown(fact=name)):
+            return f"{fact(name)} is not known"
+        case Not(negated=Older() as aged):
+            return part(aged).replace(" is older than ", " is not older than ")
         case Not(negated=negated):
             return f"not {part(negated)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from statemachines.definition import Checklist, Definition, Duration, RoleCode, State, Transition
@@ -11,7 +11,10 @@ from statemachines.policy import Policy
 
 
 class Arrow(NamedTuple):
-    """A transition ready to be decided: its guard compiled, its roles widened by the facility's policy (None: anyone)."""
+    """A transition ready to be decided: its guard compiled, its roles widened by the facility's policy (None: anyone).
+
+    ``validates``: by it the source's validating role passes judgement on somebody's work, so nobody stands in for that role.
+    """
 
     id: str
     target: str | None
@@ -20,6 +23,7 @@ class Arrow(NamedTuple):
     override_by: frozenset[RoleCode]
     separate_from: tuple[str, ...]
     because: str
+    validates: bool = False
 
 
 class ReadyItem(NamedTuple):
@@ -44,7 +48,7 @@ class Machine:
 
     ``arrows`` are found by (state, event type), in the order of the definition; ``overrides`` by (state, transition id);
     ``facts`` and ``care_plan`` list (name, event field) by event type; ``observations`` are the event types that report
-    facts and are caused by nobody in particular.
+    facts and are caused by nobody in particular, ``observed`` the facts that one of them reports.
     """
 
     __slots__ = (
@@ -55,6 +59,7 @@ class Machine:
         "expectations",
         "facts",
         "observations",
+        "observed",
         "overrides",
         "parameters",
         "policy",
@@ -72,8 +77,10 @@ class Machine:
         self.arrows: dict[tuple[str | None, str], tuple[Arrow, ...]] = {}
         self.overrides: dict[tuple[str | None, str | None], Arrow] = {}
         for transition in definition.transitions:
-            arrow = self._arrow(transition)
+            ready = self._arrow(transition)
             for source in transition.sources or (None,):
+                validator = self.states[source].validates if source is not None else None
+                arrow = ready._replace(validates=validator is not None and validator in transition.by)
                 self.arrows[source, transition.on] = (*self.arrows.get((source, transition.on), ()), arrow)
                 if transition.override_by:
                     self.overrides[source, transition.id] = arrow
@@ -89,6 +96,9 @@ class Machine:
                     (parameter.name, source_.field),
                 )
         self.observations = frozenset(e.event for e in definition.events if e.observation)
+        self.observed = frozenset(
+            fact.name for fact in definition.facts if any(source.event in self.observations for source in fact.sources)
+        )
         self.checklists: dict[str, ReadyChecklist] = {
             state.name: self._checklist(state.checklist) for state in definition.states if state.checklist is not None
         }
@@ -121,6 +131,10 @@ class Machine:
             for item in checklist.items
         )
         return ReadyChecklist(items, checklist.needed if checklist.needed is not None else len(items))
+
+    def leaving(self, state: str) -> Iterator[Arrow]:
+        """The arrows that leave a state."""
+        return (arrow for (source, _), arrows in self.arrows.items() if source == state for arrow in arrows)
 
     def performing(self, roles: tuple[RoleCode, ...]) -> frozenset[RoleCode]:
         """The roles that may act for any of ``roles`` at this facility."""

@@ -20,6 +20,8 @@ from statemachines.decide import Decision, Outcome
 from statemachines.machine import Machine
 from statemachines.routing import fallbacks
 
+_OVERRIDDEN = "overridden"
+
 
 class Person(NamedTuple):
     """Who gives a command: a verified identity and the role they act in."""
@@ -39,82 +41,79 @@ class Command(NamedTuple):
 
 
 class Refused(Exception):
-    """The command changed nothing. ``reason`` is a stable code; the text says what, and how to mend it."""
+    """The command changed nothing but the journal, which says so. ``reason`` is a stable code; the text says how to mend it."""
 
-    def __init__(self, reason: str, text: str) -> None:
+    def __init__(self, reason: str, text: str, *, journaled: bool = False) -> None:
         super().__init__(text)
         self.reason = reason
+        self.journaled = journaled
 
 
 def claim(services: Services, command: Command) -> CaseRow:
     """Make the person accountable for the open task. Raises Refused."""
 
-    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
+    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, str, str]:
         _on_duty(services, row, command.by)
         if task.status == CLAIMED and task.person != command.by.id:
             raise Refused("claimed_by_other", f"the task is claimed by {task.person}; ask for it to be reassigned")
         _may_own(services, row, task, command.by.role)
         return (
             task._replace(person=command.by.id, status=CLAIMED, since=services.now()),
-            Kind.CLAIMED,
             "claimed",
             "claimed",
         )
 
-    return _hand_on(services, command, decided)
+    return _hand_on(services, command, Kind.CLAIMED, decided)
 
 
 def reassign(services: Services, command: Command, *, to: Person, reason: str) -> CaseRow:
     """Hand the open task to somebody else. Raises Refused."""
-    if not reason.strip():
-        raise Refused("no_reason", "a reassignment needs a reason")
 
-    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
+    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, str, str]:
+        if not reason.strip():
+            raise Refused("no_reason", "a reassignment needs a reason")
         _on_duty(services, row, command.by)
         _may_hand_on(services, row, task, command.by)
         _on_duty(services, row, to)
         _may_own(services, row, task, to.role)
         return (
             task._replace(role=to.role, person=to.id, status=OFFERED, since=services.now()),
-            Kind.REASSIGNED,
             "reassigned",
             reason,
         )
 
-    return _hand_on(services, command, decided)
+    return _hand_on(services, command, Kind.REASSIGNED, decided)
 
 
 def decline(services: Services, command: Command, *, reason: str) -> CaseRow:
     """Give back a task that was offered or claimed; it is routed anew, without that person. Raises Refused."""
-    if not reason.strip():
-        raise Refused("no_reason", "declining needs a reason")
 
-    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, Kind, str, str]:
+    def decided(row: CaseRow, task: OpenTask) -> tuple[OpenTask, str, str]:
+        if not reason.strip():
+            raise Refused("no_reason", "declining needs a reason")
         if task.person != command.by.id:
             raise Refused("not_yours", "the task is not offered to you")
         machine = machine_of(services, row)
         to = assign(services, machine, row, _owner(machine, row, task), services.now(), excluded=(command.by.id,))
         return (
             task._replace(role=to.role, person=to.person, status=OFFERED, since=services.now()),
-            Kind.DECLINED,
             "declined",
             reason,
         )
 
-    return _hand_on(services, command, decided)
+    return _hand_on(services, command, Kind.DECLINED, decided)
 
 
 def override(services: Services, command: Command, *, transition: str, reason: str) -> CaseRow:
     """Take an arrow in spite of its guard, where the workflow lets this role. Raises Refused."""
-    if not reason.strip():
-        raise Refused("override_without_reason", "an override needs a reason")
 
-    def attempt(_: int) -> CaseRow:
-        row = _open(services, command.case)
+    def decided(row: CaseRow) -> CaseRow:
+        if not reason.strip():
+            raise Refused("override_without_reason", "an override needs a reason")
         _on_duty(services, row, command.by)
         mark = _mark(services, row, command)
         occurrence = Occurrence(
-            "overridden", command.id, services.now(), command.by.id, command.by.role, override=transition, reason=reason
+            _OVERRIDDEN, command.id, services.now(), command.by.id, command.by.role, override=transition, reason=reason
         )
 
         def note(decision: Decision, _: CaseRow) -> tuple[Write, ...]:
@@ -123,22 +122,24 @@ def override(services: Services, command: Command, *, transition: str, reason: s
         done = hand_off(services, row, occurrence, mark=mark, note=note)
         decision = done.progress.decision
         if decision.outcome is not Outcome.MOVED:
-            raise Refused(str(decision.reason), decision.because)
+            raise Refused(str(decision.reason), decision.because, journaled=True)
         return done.row
 
-    return _once(services, command, attempt)
+    return _carried_out(services, command, _OVERRIDDEN, decided)
 
 
 def _hand_on(
-    services: Services, command: Command, decided: Callable[[CaseRow, OpenTask], tuple[OpenTask, Kind, str, str]]
+    services: Services,
+    command: Command,
+    kind: Kind,
+    decided: Callable[[CaseRow, OpenTask], tuple[OpenTask, str, str]],
 ) -> CaseRow:
-    def attempt(_: int) -> CaseRow:
-        row = _open(services, command.case)
+    def handed_on(row: CaseRow) -> CaseRow:
         before = next((task for task in row.tasks if task.item == command.item), None)
         if before is None:
             raise Refused("no_such_item", f"{row.state} has no open task {command.item!r}; it may be done already")
         now = services.now()
-        task, kind, reason, because = decided(row, before)
+        task, reason, because = decided(row, before)
         change = handed_to(Change(before=row, after=row), before, task, now)
         change = noted(
             change,
@@ -163,7 +164,48 @@ def _hand_on(
         commit(services, change.also(*on_shift(row.facility, task.person, now)), now, mark)
         return change.after
 
+    return _carried_out(services, command, str(kind), handed_on)
+
+
+def _carried_out(services: Services, command: Command, event: str, act: Callable[[CaseRow], CaseRow]) -> CaseRow:
+    """Do what is commanded with the case as read; or journal that it was refused, and why, while the case is as it was read."""
+
+    def attempt(_: int) -> CaseRow:
+        row = load_case(services, command.case)
+        if row is None:
+            raise Refused("no_such_case", f"there is no case {command.case}; `baton cases` lists them")
+        try:
+            if row.ended_at is not None:
+                raise Refused("case_ended", f"case {command.case} has ended as {row.state}")
+            return act(row)
+        except Refused as refused:
+            if not refused.journaled:
+                _journal_refusal(services, row, command, event, refused)
+            raise
+
     return _once(services, command, attempt)
+
+
+def _journal_refusal(services: Services, row: CaseRow, command: Command, event: str, refused: Refused) -> None:
+    """Raises SeenBefore when the command was given before: then it is answered as it was the first time."""
+    now = services.now()
+    change = noted(
+        Change(before=row, after=row),
+        Entry(
+            kind=Kind.REFUSED,
+            at=now,
+            reason=refused.reason,
+            because=str(refused),
+            event=event,
+            event_id=command.id,
+            occurred_at=now,
+            actor=command.by.id,
+            actor_role=command.by.role,
+        ),
+    )
+    mark = _mark(services, row, command)
+    item = mark_item(mark, str(Outcome.REFUSED), refused.reason, now, row.id)
+    commit(services, change.also(*marked(item, None)), now, mark)
 
 
 def _once(services: Services, command: Command, attempt: Callable[[int], CaseRow]) -> CaseRow:
@@ -175,11 +217,6 @@ def _once(services: Services, command: Command, attempt: Callable[[int], CaseRow
         if row is None or seen is None or seen["outcome"] == Outcome.REFUSED:
             reason = seen["reason"] if seen is not None else "unknown"
             raise Refused(reason, f"refused before ({reason}); give the command a new id to try again") from None
-    except Refused:
-        # What it asked may be impossible now just because it was done: the task is closed, the shift over.
-        row, seen = _answered(services, command)
-        if row is None or seen is None or seen["outcome"] == Outcome.REFUSED:
-            raise
     settle(services, row)
     return row
 
@@ -193,15 +230,6 @@ def _answered(services: Services, command: Command) -> tuple[CaseRow | None, Ite
 def _mark(services: Services, row: CaseRow, command: Command) -> Key:
     # No event's id contains "#", so no event can take a command's place.
     return services.keys.mark(row.facility, "command#" + command.id, row.workflow)
-
-
-def _open(services: Services, case: str) -> CaseRow:
-    row = load_case(services, case)
-    if row is None:
-        raise Refused("no_such_case", f"there is no case {case}; `baton cases` lists them")
-    if row.ended_at is not None:
-        raise Refused("case_ended", f"case {case} has ended as {row.state}")
-    return row
 
 
 def _on_duty(services: Services, row: CaseRow, person: Person) -> None:

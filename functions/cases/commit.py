@@ -9,9 +9,10 @@ from typing import NamedTuple
 from functions.cases import journal, keys
 from functions.cases.change import Change, noted
 from functions.cases.journal import Entry
-from functions.cases.rows import CaseRow, Visit, case_attributes, moved_on
-from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Update, Write
+from functions.cases.rows import CaseRow, Visit, case_attributes, moved_on, occurrence_item
+from functions.cases.table import NEW, Check, Condition, Item, Key, Put, Test, Update, Write
 from functions.cases.tasks import closed, item_owner, opened
+from statemachines.case import Occurrence
 from statemachines.decide import Move
 from statemachines.definition import DEADLINE_MISSED, State, StateKind
 from statemachines.routing import Assignment
@@ -22,12 +23,22 @@ FOLLOW_WITHIN_SECONDS = 60.0
 OVERDUE_GRACE_SECONDS = 60.0
 """A deadline's own timer gets this long before the sweep concludes that it is missing."""
 
+LOOK_AGAIN_SECONDS = 3600.0
+"""The sweep looks at an open case so often though nothing is overdue: somebody may have gone off shift before their time."""
+
+
+class Assigned(NamedTuple):
+    """Whom a task is routed to; ``claimed``: by somebody who claimed the step before and stays accountable."""
+
+    to: Assignment
+    claimed: bool = False
+
 
 class Assignments(NamedTuple):
     """Whom a state's task is routed to, and each open item of its checklist by name."""
 
-    step: Assignment
-    items: tuple[tuple[str, Assignment], ...] = ()
+    step: Assigned
+    items: tuple[tuple[str, Assigned], ...] = ()
 
 
 def moved(change: Change, moves: Sequence[Move], target: State, assignments: Assignments | None, now: float) -> Change:
@@ -51,10 +62,10 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
         )
         step: Assignment | None = None
         if last and assignments is not None:
-            step = assignments.step
-            change = opened(change, target, move.due, step, now)
-            for item, assignment in assignments.items:
-                change = opened(change, target, move.due, assignment, now, item)
+            step, claimed = assignments.step
+            change = opened(change, target, move.due, step, now, claimed=claimed)
+            for item, assigned in assignments.items:
+                change = opened(change, target, move.due, assigned.to, now, item, claimed=assigned.claimed)
         missed = move.cause.type == DEADLINE_MISSED
         change = noted(
             change,
@@ -76,7 +87,7 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
                 role=step.role if step else None,
                 person=step.person if step else None,
                 routing=step.reasons if step else (),
-                items=tuple(item_owner(item, to.role, to.person) for item, to in assignments.items)
+                items=tuple(item_owner(item, to.role, to.person) for item, (to, _) in assignments.items)
                 if step and assignments
                 else (),
                 task_closed=closing.number if position == 0 and closing else None,
@@ -94,7 +105,8 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
 def _ended(change: Change, now: float) -> Change:
     row, place = change.after, Key(change.after.correlation, keys.OPEN)
     ended = moved_on(row, ended_at=now)
-    if change.before is None:  # it ends with the commit that opens it, and a transaction names a row once
+    if any(isinstance(write, Put) and write.key == place for write in change.writes):
+        # It ends with the commit that opens it or takes it to another key, and a transaction names a row once.
         writes = tuple(
             replace(write, item={**write.item, "closed_at": now})
             if isinstance(write, Put) and write.key == place
@@ -124,10 +136,12 @@ def transaction(change: Change, now: float) -> tuple[Write, ...]:
     row = change.after
     key = keys.meta(row.id)
     attributes = case_attributes(row)
+    attributes["deferred"] = [_held(event) for event in row.case.deferred]
     if change.visits:
         attributes["moved_at"] = now
     attributes["sweep"] = keys.sweep_shard(row.id)
-    attributes["overdue_at"] = None if row.case.due is None else row.case.due + OVERDUE_GRACE_SECONDS
+    overdue = None if row.case.due is None else row.case.due + OVERDUE_GRACE_SECONDS
+    attributes["overdue_at"] = None if overdue is None else min(overdue, now + LOOK_AGAIN_SECONDS)
     if change.visits or change.before is None or row.generation != change.before.generation:
         # Nothing else sets it: news that moves nothing must not postpone the sweep's look at a case that nobody follows.
         attributes["look_at"] = now + FOLLOW_WITHIN_SECONDS
@@ -143,6 +157,12 @@ def transaction(change: Change, now: float) -> tuple[Write, ...]:
             conditions=(Condition("rev", Test.EQUALS, row.rev),),
         )
     return (lock, *_each_row_once(change.writes))
+
+
+def _held(event: Occurrence) -> Item:
+    """A deferred event, with what its actor was entitled to when it came: who is on shift later says nothing of that."""
+    item = occurrence_item(event)
+    return {**item, "acts_for": list(event.acts_for)} if event.acts_for else item
 
 
 def _each_row_once(writes: Sequence[Write]) -> tuple[Write, ...]:

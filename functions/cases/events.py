@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from events.parse import Event, parse_event
 from functions.cases.handoff import HandOff
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore, mark_item, marked
+from functions.cases.merging import survivor_of
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import hand_off, settle
-from functions.cases.store import find_place, load_case, persist
+from functions.cases.store import load_case, persist
 from functions.cases.table import Key, Write, read_all
 from functions.cases.unopened import answer_without_case, not_for, open_case
 from statemachines.case import Occurrence
@@ -49,12 +50,12 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
 def place_in(services: Services, workflow: str, event: Event, raw: str, *, held: bool = False) -> Placed:
     """Place one event in one workflow. ``held``: it comes from the place where early events wait for their case."""
     mark = services.keys.mark(event.facility, event.event_id, workflow)
-    correlation = correlation_of(services, workflow, event)
-    early = services.keys.early(correlation, event.facility, event.event_id) if held else None
+    named = correlation_of(services, workflow, event)
     occurrence = occurrence_of(event)
 
     def attempt(number: int) -> Placed:
-        place = find_place(services, correlation)
+        correlation, place = survivor_of(services, named)
+        early = _waiting_place(services, event, named, correlation) if held else None
         if place is not None and place.open:
             return _into_case(services, place.case, occurrence, mark, early, number)
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
@@ -74,6 +75,14 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
         return persist(services, attempt)
     except SeenBefore:
         return _again(services, workflow, event, mark)
+
+
+def _waiting_place(services: Services, event: Event, named: str, correlation: str) -> Key:
+    """Where a held event waits: under the record that it names, or the one that this was merged into before it came."""
+    waits = services.keys.early(named, event.facility, event.event_id)
+    if correlation == named or services.table.get(waits) is not None:
+        return waits
+    return services.keys.early(correlation, event.facility, event.event_id)
 
 
 def occurrence_of(event: Event) -> Occurrence:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from functions.cases import keys
+from functions.cases.generations import continued, outlived
 from functions.cases.ports import Services, Signal
-from functions.cases.rows import CaseRow, Park, case_from, signal, visit_from
-from functions.cases.settle import hand_off
+from functions.cases.rows import CaseRow, Park, case_from, moved_on, signal, superseded, visit_from
+from functions.cases.settle import follow, hand_off
 from functions.cases.store import load_case, machine_of, persist
-from functions.cases.table import Condition, Test, Update, WriteRefused
+from functions.cases.table import Condition, Contention, Test, Update, WriteRefused
 from statemachines.case import Occurrence
 from statemachines.definition import DEADLINE_MISSED, StateKind
 
@@ -21,7 +22,6 @@ EARLY_SECONDS = 1.0
 """A timer counts whole seconds and two clocks differ; a deadline this near has passed."""
 
 REWAIT = "rewait"
-SUPERSEDED = "superseded"
 
 
 class Lag(NamedTuple):
@@ -52,7 +52,7 @@ def park(services: Services, case: str, where: Park) -> Lag | None:
         Condition("park_order", Test.ABSENT_OR_BELOW, where.order),
     )
     try:
-        row = services.table.update(
+        found = services.table.update(
             Update(
                 keys.meta(case),
                 set={"park": where._asdict(), "park_order": where.order},
@@ -62,20 +62,40 @@ def park(services: Services, case: str, where: Park) -> Lag | None:
             )
         )
     except WriteRefused as refused:
-        found = refused.failed[0]
-        if found is None:
+        there = refused.failed[0]
+        if there is None:
             raise LookupError(f"an execution asks for case {case}, which does not exist") from refused
-        _sent_after(services, case_from(found), where)
+        _sent_after(services, case_from(there), where)
         return None
-    return Lag(max(0.0, services.now() - float(row["moved_at"])), row["workflow"], row["facility"])
+    row = case_from(found)
+    after = _continued(services, row, where.visit)
+    if after is not None:
+        follow(services, after)
+        return None
+    return Lag(max(0.0, services.now() - float(found["moved_at"])), row.workflow, row.facility)
 
 
 def _sent_after(services: Services, row: CaseRow, where: Park) -> None:
+    if where.generation == row.generation and where.visit < row.visit:
+        after = _continued(services, row, where.visit)
+        if after is None:
+            services.executions.succeed(where.token, following(services, row, where.visit))
+            return
+        row = after
     if where.generation < row.generation:
-        services.executions.succeed(where.token, superseded(row, where.generation, where.visit))
-    elif where.visit < row.visit:
-        services.executions.succeed(where.token, following(services, row, where.visit))
+        services.executions.succeed(where.token, _ended_by_another(services, row, where.generation, where.visit))
     # Else a newer attempt of the same visit holds the place; this token is dead.
+
+
+def _continued(services: Services, row: CaseRow, visit: int) -> CaseRow | None:
+    """The case as another execution now follows it from this visit on; None while the present one may go on."""
+    why = outlived(services, row, visit)
+    if why is None:
+        return None
+    try:
+        return continued(services, row, visit, why)
+    except (WriteRefused, Contention):
+        return None  # the case moved in this moment and takes its execution along; its next wait ends it, or the sweep
 
 
 def following(services: Services, row: CaseRow, visit: int) -> Signal:
@@ -86,30 +106,17 @@ def following(services: Services, row: CaseRow, visit: int) -> Signal:
     return signal(visit_from(item), row.generation, services.now())
 
 
-def superseded(row: CaseRow, generation: int, visit: int) -> Signal:
-    """What an execution of an older generation is told: end, another one follows this case now."""
-    return {
-        "case": row.id,
-        "generation": generation,
-        "visit": visit,
-        "entry": 0,
-        "transition": SUPERSEDED,
-        "state": row.state,
-        "timeout": 1,
-    }
-
-
 def deadline(services: Services, case: str, generation: int, visit: int, entry: int) -> Signal:
     """Decide the deadline that an execution waited for, and say how to go on.
 
     If an event won the race, the execution simply follows the journal. A wait that ended for another reason before its
-    time is resumed.
+    time is resumed, by another execution when this one has lived long enough.
     """
 
     def attempt(_: int) -> Signal:
         row = _row(services, case)
         if generation < row.generation:
-            return superseded(row, generation, visit)
+            return _ended_by_another(services, row, generation, visit)
         if visit < row.visit:
             return following(services, row, visit)
         now = services.now()
@@ -126,7 +133,7 @@ def give_up(services: Services, case: str, generation: int, visit: int, work: st
     def attempt(_: int) -> Signal:
         row = _row(services, case)
         if generation < row.generation:
-            return superseded(row, generation, visit)
+            return _ended_by_another(services, row, generation, visit)
         if visit < row.visit:
             return following(services, row, visit)
         return _decided(services, row, f"{work}.failed", visit)
@@ -134,10 +141,18 @@ def give_up(services: Services, case: str, generation: int, visit: int, work: st
     return persist(services, attempt)
 
 
+def _ended_by_another(services: Services, row: CaseRow, generation: int, visit: int) -> Signal:
+    if row.parked_visit == 0:  # whoever began the newer generation may have died before it was started
+        follow(services, row)
+    return superseded(row, generation, visit)
+
+
 def decide_overdue(services: Services, row: CaseRow) -> None:
-    """Decide a deadline whose timer is missing; the sweep's way."""
+    """Decide a deadline whose timer is missing; the sweep's way. Raises LookupError when the state has no way to escalate."""
     occurrence = own_occurrence(DEADLINE_MISSED, row.visit, services.now())
-    hand_off(services, row, occurrence)
+    done = hand_off(services, row, occurrence)
+    if not done.progress.moves:
+        raise LookupError(f"{row.workflow} {row.version}: {DEADLINE_MISSED} leads nowhere from {row.state}")
 
 
 def own_occurrence(event: str, visit: int, now: float, **values: Any) -> Occurrence:
@@ -158,6 +173,14 @@ def _resumed(services: Services, row: CaseRow, entry: int) -> Signal:
     item = services.table.get(keys.visit(row.id, row.visit))
     if item is None:
         raise LookupError(f"case {row.id} has no visit {row.visit}")
+    # Each wait adds to the execution's history, and no new visit tells of this one.
+    why = outlived(services, moved_on(row, rewaits=row.rewaits + 1), row.visit)
+    if why is not None:
+        after = continued(services, row, row.visit, why)
+        follow(services, after)
+        return superseded(after, row.generation, row.visit)
+    counted = Condition("rev", Test.EQUALS, row.rev)
+    services.table.update(Update(keys.meta(row.id), add={"rev": 1, "rewaits": 1}, conditions=(counted,)))
     return signal(visit_from(item), row.generation, services.now(), entry=entry + 1, transition=REWAIT)
 
 

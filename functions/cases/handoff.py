@@ -10,17 +10,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from functions.cases.change import Change, noted
-from functions.cases.commit import Assignments, moved, opening, transaction
+from functions.cases.commit import Assigned, Assignments, moved, opening, transaction
 from functions.cases.journal import Entry, Kind
 from functions.cases.marks import SeenBefore, answered
+from functions.cases.merging import rekeyed, survivor_of
 from functions.cases.ports import Services
-from functions.cases.rows import CaseRow, Visit, moved_on
+from functions.cases.rows import CLAIMED, CaseRow, OpenTask, Visit, moved_on
 from functions.cases.store import Place, machine_of, roster
 from functions.cases.table import Key, Write, WriteRefused
 from functions.cases.tasks import closed
 from statemachines.case import Occurrence
-from statemachines.decide import Decision, Outcome, Progress, advance
-from statemachines.definition import State, StateKind
+from statemachines.decide import Decision, Move, Outcome, Progress, Reason, advance, take_up
+from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, Correlation, State, StateKind
 from statemachines.machine import Machine
 from statemachines.routing import Assignment, OnShift, route
 
@@ -57,12 +58,39 @@ def decided(
     progress = advance(machine, row.case, occurrence, now)
     change = Change(before=row, after=moved_on(row, case=progress.case))
     change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision, row))
-    for taken, later in progress.taken:
-        # A repetition of what is deferred here is refused by its own mark, which takes one write already.
-        if taken.id != occurrence.id:
-            change = change.also(answered(services.keys.mark(row.facility, taken.id, row.workflow), later, now))
+    # A repetition of what is deferred here is refused by its own mark, which takes one write already.
+    change = _answers(services, change, [each for each in progress.taken if each[0].id != occurrence.id], now)
     commit(services, change, now, mark)
     return HandOff(progress, change.after, change.visits)
+
+
+def taken_up(services: Services, row: CaseRow) -> tuple[CaseRow, tuple[Visit, ...]] | None:
+    """Commit what a full commit left over: the deferred events that the present state answers. None when nothing is left.
+
+    Raises WriteRefused when the race was lost (read again), Contention.
+    """
+    machine = machine_of(services, row)
+    if row.ended_at is not None or not (row.case.deferred or row.state in machine.checklists):
+        return None
+    now = services.now()
+    arrival = Occurrence(CHECKLIST_COMPLETED, f"{CHECKLIST_COMPLETED}:{row.visit}", row.case.entered)
+    progress = take_up(machine, row.case, arrival, now)
+    if progress is None:
+        return None
+    change = Change(before=row, after=moved_on(row, case=progress.case))
+    if progress.moves:
+        change = _moved(services, machine, change, progress.moves, progress.case.done, now)
+    change = _answers(services, _journaled(change, progress.taken, now), progress.taken, now)
+    commit(services, change, now, None)
+    return change.after, change.visits
+
+
+def _answers(services: Services, change: Change, taken: Sequence[tuple[Occurrence, Decision]], now: float) -> Change:
+    """Deferred events have found their answer, and their marks say which."""
+    row = change.after
+    return change.also(
+        *(answered(services.keys.mark(row.facility, held.id, row.workflow), later, now) for held, later in taken)
+    )
 
 
 def begun(
@@ -108,26 +136,48 @@ def described(
 
     What merely was recorded or ignored leaves no entry; a refusal does when a person is concerned.
     """
-    change = _identified(machine, change, occurrence, progress.decision, now)
+    change = _identified(services, machine, change, occurrence, progress.decision, now)
     if progress.moves:
-        target = machine.states[progress.moves[-1].target]
-        assignments = None
-        if target.kind is not StateKind.END:
-            assignments = _assignments(services, machine, change.after, target, progress.case.done, now)
-        change = moved(change, progress.moves, target, assignments, now)
+        change = _moved(services, machine, change, progress.moves, progress.case.done, now)
     elif progress.decision.done:
         change = _items_done(change, occurrence, progress.decision, now)
     outcome = progress.decision.outcome
     if outcome is Outcome.DEFERRED or (outcome is Outcome.REFUSED and occurrence.actor_id is not None):
         change = noted(change, entry(occurrence, progress.decision, now))
-    for taken, later in progress.taken:
+    return _journaled(change, progress.taken, now)
+
+
+def _journaled(change: Change, taken: Sequence[tuple[Occurrence, Decision]], now: float) -> Change:
+    """What became of deferred events that moved nothing; the others are their moves' causes."""
+    for held, later in taken:
         if later.move is None:
-            change = noted(change, entry(taken, later, now, Kind.ITEM_DONE if later.done else None))
+            change = noted(change, entry(held, later, now, Kind.ITEM_DONE if later.done else None))
     return change
 
 
-def _identified(machine: Machine, change: Change, occurrence: Occurrence, decision: Decision, now: float) -> Change:
-    """A patient's record was merged into another: the case is about that one from now on, and the journal says so."""
+def _moved(
+    services: Services,
+    machine: Machine,
+    change: Change,
+    moves: Sequence[Move],
+    done: Collection[str],
+    now: float,
+) -> Change:
+    target = machine.states[moves[-1].target]
+    assignments = None
+    if target.kind is not StateKind.END:
+        assignments = _assignments(services, machine, change.after, moves, target, done, now)
+    return moved(change, moves, target, assignments, now)
+
+
+def _identified(
+    services: Services, machine: Machine, change: Change, occurrence: Occurrence, decision: Decision, now: float
+) -> Change:
+    """A patient's record was merged into another: the case is about that one from now on, and the journal says so.
+
+    What is told of the surviving record finds the case, and what is still told of the other; unless the survivor has an
+    open case of its own. Then both stay, each told by its own record, and the journal calls for a person to look.
+    """
     survivor = occurrence.values.get("surviving_patient")
     if (
         occurrence.type != machine.definition.lifecycle.merge
@@ -137,18 +187,66 @@ def _identified(machine: Machine, change: Change, occurrence: Occurrence, decisi
     ):
         return change
     merged = replace(change, after=moved_on(change.after, patient=survivor, merged_at=occurrence.at))
+    if machine.definition.correlation is Correlation.PATIENT:
+        row = merged.after
+        to = survivor_of(services, services.keys.correlation(row.facility, row.workflow, survivor))
+        if to.correlation != row.correlation:
+            merged, taken = rekeyed(merged, to, now)
+            if taken:
+                because = "the surviving record has an open case of its own; decide which of the two goes on"
+                decision = Decision(decision.outcome, Reason.TWO_CASES_AFTER_MERGE, because)
     return noted(merged, entry(occurrence, decision, now, Kind.RECORDED))
 
 
 def _assignments(
-    services: Services, machine: Machine, row: CaseRow, target: State, done: Collection[str], now: float
+    services: Services,
+    machine: Machine,
+    row: CaseRow,
+    moves: Sequence[Move],
+    target: State,
+    done: Collection[str],
+    now: float,
 ) -> Assignments:
     on_duty = roster(services, row.facility)
-    step = _routed(machine, row, target.owner, on_duty, now)
+
+    def assigned(role: str | None, before: OpenTask | None) -> Assigned:
+        assignment = _routed(machine, row, role, on_duty, now)
+        kept = _kept(machine, row, before, assignment.role, moves, on_duty, now)
+        return Assigned(assignment) if kept is None else Assigned(kept, claimed=True)
+
+    ladder = [machine.states[move.source].owner for move in moves if move.source is not None]
+    step = assigned(target.owner, row.task if all(owner == target.owner for owner in ladder) else None)
+    stays = all(move.source == target.name for move in moves)
+    before = {task.item: task for task in row.items} if stays else {}
     items = target.checklist.items if target.checklist is not None else ()
     return Assignments(
-        step, tuple((i.name, _routed(machine, row, i.owner, on_duty, now)) for i in items if i.name not in done)
+        step, tuple((i.name, assigned(i.owner, before.get(i.name))) for i in items if i.name not in done)
     )
+
+
+def _kept(
+    machine: Machine,
+    row: CaseRow,
+    before: OpenTask | None,
+    role: str,
+    moves: Sequence[Move],
+    on_duty: Sequence[OnShift],
+    now: float,
+) -> Assignment | None:
+    """Whoever claimed the step before stays accountable while the step is the same role's and they can act in it.
+
+    Not after a missed deadline, because then somebody else must look; nor for whoever may not validate their own work.
+    """
+    if before is None or before.status != CLAIMED or before.person is None or before.role != role:
+        return None
+    if any(move.cause.type == DEADLINE_MISSED for move in moves):
+        return None
+    if not any(p.staff == before.person and p.until > now and role in p.roles for p in on_duty):
+        return None
+    earlier = {t for arrow in machine.leaving(moves[-1].target) for t in arrow.separate_from}
+    if any(row.case.performers.get(transition) == before.person for transition in earlier):
+        return None
+    return Assignment(role, before.person, (f"{role}: {before.person}, claimed the step before and goes on",))
 
 
 def _items_done(change: Change, occurrence: Occurrence, decision: Decision, now: float) -> Change:

@@ -18,11 +18,16 @@ def take_in(services: Services, raw: str) -> list[Placed] | Kept:
     A fault of ours (a race lost too often, the table away) raises, so that the message is delivered again.
     """
     try:
-        event = parse_event(raw, now=datetime.fromtimestamp(services.now(), UTC))
-        if event.type in ROSTER_EVENTS:
-            return [note_shift(services, event)]
-        return place_event(services, event, raw)
+        return place(services, raw)
     except Unreadable as unreadable:
         return quarantine(services, raw, str(unreadable.reason), unreadable.where, unreadable.mend)
     except Unplaceable as homeless:
         return quarantine(services, raw, homeless.reason, homeless.where, homeless.mend)
+
+
+def place(services: Services, raw: str) -> list[Placed]:
+    """Place one message as the bus delivers it. Raises Unreadable and Unplaceable; then nothing has changed."""
+    event = parse_event(raw, now=datetime.fromtimestamp(services.now(), UTC))
+    if event.type in ROSTER_EVENTS:
+        return [note_shift(services, event)]
+    return place_event(services, event, raw)

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     REASSIGNED = "reassigned"
     DECLINED = "declined"
     REPAIRED = "repaired"
+    CONTINUED = "continued"
+    REROUTED = "rerouted"
     ITEM_DONE = "item_done"
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
+from functions.cases.lifespan import LIFESPAN, Lifespan
 from functions.cases.table import Table
 
 Clock: TypeAlias = Callable[[], float]
@@ -39,6 +40,9 @@ class Mirrors(Protocol):
     def ask(self, case: str, entry: str) -> None:
         """Ask for a case to be mirrored as it is now; ``entry`` names the reason, so that the same is asked once."""
 
+    def check(self, case: str, entry: str) -> None:
+        """Ask for the same, and to look for what somebody deleted, doubled or changed in the EMR."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -56,3 +60,4 @@ class Services(Reading):
     executions: Executions
     keys: Keyring
     pause: Pause
+    lifespan: Lifespan = LIFESPAN

@@ -24,7 +24,7 @@ class Park(NamedTuple):
     @property
     def order(self) -> str:
         """Sorts as text in the order in which attempts were made."""
-        return f"{self.generation:04d}.{self.visit:06d}.{self.entry:04d}.{self.attempt:03d}"
+        return f"{self.generation:06d}.{self.visit:06d}.{self.entry:04d}.{self.attempt:03d}"
 
 
 class OpenTask(NamedTuple):
@@ -64,7 +64,9 @@ class CaseRow:
     """The case row, read or about to be written. ``resumed_at`` is the visit at which this generation's execution begins.
 
     ``arrived`` is the visit with which the case came to its present state from another one: waiting in the same place
-    goes on under a new ``visit``.
+    goes on under a new ``visit``. ``followed_since`` is when this generation began (epoch seconds; 0: with the case),
+    ``rewaits`` how many of its waits were resumed, ``repairs`` how many generations replaced one that had failed.
+    ``checked_at`` is when the sweep last had the EMR looked at as a whole.
     """
 
     id: str
@@ -83,6 +85,9 @@ class CaseRow:
     arrived: int = 0
     generation: int = 1
     resumed_at: int = 1
+    followed_since: float = 0.0
+    rewaits: int = 0
+    repairs: int = 0
     journal_hash: str = ""
     task: OpenTask | None = None
     items: tuple[OpenTask, ...] = ()
@@ -90,6 +95,7 @@ class CaseRow:
     parent: Parent | None = None
     merged_at: float = 0.0
     ended_at: float | None = None
+    checked_at: float = 0.0
 
     @property
     def tasks(self) -> tuple[OpenTask, ...]:
@@ -157,6 +163,9 @@ def case_from(row: Item) -> CaseRow:
         arrived=int(row["arrived"] if "arrived" in row else row["visit"]),
         generation=int(row["generation"]),
         resumed_at=int(row["resumed_at"]),
+        followed_since=float(row.get("followed_since", 0.0)),
+        rewaits=int(row.get("rewaits", 0)),
+        repairs=int(row.get("repairs", 0)),
         journal_hash=row["journal_hash"],
         task=_task(task) if task else None,
         items=tuple(_task(item) for item in row.get("items", ())),
@@ -164,6 +173,7 @@ def case_from(row: Item) -> CaseRow:
         parent=Parent(**row["parent"]) if row.get("parent") else None,
         park=Park(**park) if park else None,
         ended_at=row.get("ended_at"),
+        checked_at=float(row.get("checked_at", 0.0)),
     )
 
 
@@ -193,6 +203,9 @@ def case_attributes(row: CaseRow) -> dict[str, Any]:
         "arrived": row.arrived,
         "generation": row.generation,
         "resumed_at": row.resumed_at,
+        "followed_since": row.followed_since or None,
+        "rewaits": row.rewaits or None,
+        "repairs": row.repairs or None,
         "journal_hash": row.journal_hash,
         "merged_at": row.merged_at or None,
         "done": sorted(case.done) or None,
@@ -277,6 +290,22 @@ def signal(
         "transition": transition or visit.transition,
         "state": visit.target,
         "timeout": max(1, min(99_999_999, int(-(-left // 1)))),
+    }
+
+
+SUPERSEDED = "superseded"
+
+
+def superseded(row: CaseRow, generation: int, visit: int) -> dict[str, Any]:
+    """What an execution of an older generation is told: end, another one follows this case now."""
+    return {
+        "case": row.id,
+        "generation": generation,
+        "visit": visit,
+        "entry": 0,
+        "transition": SUPERSEDED,
+        "state": row.state,
+        "timeout": 1,
     }
 
 

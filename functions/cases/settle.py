@@ -6,16 +6,22 @@ and in the sweep.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
+
 from functions.cases import keys
-from functions.cases.handoff import HandOff, Note, begun, decided
+from functions.cases.change import Change, noted
+from functions.cases.handoff import HandOff, Note, begun, commit, decided, entry, taken_up
 from functions.cases.marks import SeenBefore, mark_item, marked
+from functions.cases.merging import survivor_of
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
-from functions.cases.rows import CaseRow, Parent, Visit, signal, visit_from
+from functions.cases.rows import CaseRow, Parent, Visit, signal, superseded, visit_from
 from functions.cases.store import find_place, load_case, machine_for_new, machine_of, persist
-from functions.cases.table import Key, Write
+from functions.cases.table import Contention, Key, Write, WriteRefused
+from functions.cases.undertakings import sent_back
 from statemachines.case import Case, Occurrence
-from statemachines.decide import Decision
+from statemachines.decide import MAX_DEFERRED, Decision, Outcome, Progress, Reason
 from statemachines.definition import SUB_CASE_REQUESTED, Correlation, SubCase
 
 
@@ -34,6 +40,8 @@ def hand_off(
     """
     done = decided(services, row, occurrence, mark=mark, note=note)
     if done.progress.moves:
+        rested, visits = _come_to_rest(services, done.row)
+        done = HandOff(done.progress, rested, done.visits + visits)
         if signal:
             follow(services, done.row, done.visits)
         tell_relatives(services, done.row)
@@ -47,8 +55,11 @@ def settle(services: Services, row: CaseRow, fresh: tuple[Visit, ...] = ()) -> N
 
 
 def follow(services: Services, row: CaseRow, fresh: tuple[Visit, ...] = ()) -> None:
-    """Start the execution that follows the case, or signal it if it is parked behind."""
+    """Start the execution that follows the case, or signal it if it is parked behind; one of an older generation ends first."""
     if row.parked_visit == 0:
+        if row.park is not None:
+            older = superseded(row, row.park.generation, row.park.visit)
+            services.executions.succeed(row.park.token, older)
         first = _visit(services, row, row.resumed_at, fresh)
         services.executions.start(
             row.workflow, row.version, row.id, row.generation, signal(first, row.generation, services.now())
@@ -69,7 +80,19 @@ def _visit(services: Services, row: CaseRow, number: int, fresh: tuple[Visit, ..
 
 
 def tell_relatives(services: Services, row: CaseRow) -> None:
-    """Open the case that the present state waits for, or tell the parent that this one has ended."""
+    """Open the case that the present state waits for, or tell the parent that this one has ended.
+
+    What a full commit left over is taken up first: only where a case comes to rest does it wait for another. And a system
+    step that is still to be undone is gone back to.
+    """
+    row, visits = _come_to_rest(services, row)
+    if visits:
+        follow(services, row, visits)
+    with suppress(WriteRefused, Contention):  # the case moved; whoever moved it looks as well
+        undoing = sent_back(services, row)
+        if undoing is not None:
+            follow(services, undoing)
+            row = undoing
     if row.ended_at is not None:
         if row.parent is not None:
             _report(services, row, row.parent, row.ended_at)
@@ -79,18 +102,44 @@ def tell_relatives(services: Services, row: CaseRow) -> None:
         _open_sub_case(services, row, wanted)
 
 
+def sub_case_request(row: CaseRow) -> str:
+    """What asks for the sub-case that a case waits for: the same however often, another when it comes back to wait anew."""
+    return f"sub-case#{row.id}#{row.arrived}"
+
+
+def _come_to_rest(services: Services, row: CaseRow) -> tuple[CaseRow, tuple[Visit, ...]]:
+    """The case when all deferred events that it can answer have been, however many commits that takes; and its new visits."""
+    visits: tuple[Visit, ...] = ()
+    for _ in range(MAX_DEFERRED):
+        row, done = persist(services, partial(_take_up_rest, services, row))
+        if done is None:
+            break
+        row, visits = done[0], visits + done[1]
+    return row, visits
+
+
+def _take_up_rest(
+    services: Services, row: CaseRow, attempt: int
+) -> tuple[CaseRow, tuple[CaseRow, tuple[Visit, ...]] | None]:
+    """The case as it was read, again after a lost race, and what taking up the rest made of it."""
+    here = row if attempt == 1 else load_case(services, row.id)
+    if here is None:
+        raise LookupError(f"case {row.id} is to come to rest, and does not exist")
+    return here, taken_up(services, here)
+
+
 def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     """Open the sub-case that the case came here to wait for, once. Its own deadline stands if the place is taken now.
 
     Raises LookupError when it can never be opened as things are: that must be heard, although the case has moved already.
     """
-    request = f"sub-case#{row.id}#{row.arrived}"
+    request = sub_case_request(row)
     mark = services.keys.mark(row.facility, request, wanted.workflow)
     by_encounter = services.library.correlation(wanted.workflow) is Correlation.ENCOUNTER
     subject = row.encounter if by_encounter else row.patient
     if subject is None:
         raise LookupError(f"case {row.id} has nobody to open {wanted.workflow} for")
-    correlation = services.keys.correlation(row.facility, wanted.workflow, subject)
+    correlation = survivor_of(services, services.keys.correlation(row.facility, wanted.workflow, subject)).correlation
     try:
         machine, policy = machine_for_new(services, wanted.workflow, row.facility)
     except Unplaceable as stopped:  # no fault of the event that is being placed: it has moved its case
@@ -135,21 +184,21 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
 
 
 def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float) -> None:
-    """Tell the parent how its sub-case ended, once; a parent that has gone on by then is not disturbed."""
+    """Tell the parent how its sub-case ended, once; one that has gone on by then is not moved unless its state says so."""
     report = f"sub-case-ended#{child.id}"
 
     def attempt(_: int) -> HandOff | None:
         row = load_case(services, parent.case)
         if row is None:
             raise LookupError(f"case {child.id} was opened by {parent.case}, which does not exist")
-        if row.arrived != parent.visit:
-            return None
         mark = services.keys.mark(row.facility, report, row.workflow)
+        occurrence = Occurrence(f"{child.workflow}.{child.state}", report, ended_at)
+        if row.arrived != parent.visit and not _answers(services, row, child.workflow, occurrence):
+            return _late(services, row, occurrence, mark)
 
         def note(decision: Decision, told: CaseRow) -> tuple[Write, ...]:
             return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), told.id), None)
 
-        occurrence = Occurrence(f"{child.workflow}.{child.state}", report, ended_at)
         return decided(services, row, occurrence, mark=mark, note=note)
 
     try:
@@ -158,3 +207,24 @@ def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float)
         return
     if told is not None:
         settle(services, told.row, told.visits)
+
+
+def _answers(services: Services, row: CaseRow, workflow: str, ended: Occurrence) -> bool:
+    """Whether the parent's present state, which waits for no case of that workflow, says what becomes of such an end."""
+    machine = machine_of(services, row)
+    state = machine.states[row.state]
+    if state.opens is not None and state.opens.workflow == workflow:
+        return False  # it came back and waits for another case, opened for this arrival
+    declared = (state.records, state.ignores, state.defers, state.refuses)
+    return (row.state, ended.type) in machine.arrows or any(ended.type in answers for answers in declared)
+
+
+def _late(services: Services, row: CaseRow, ended: Occurrence, mark: Key) -> HandOff:
+    """The parent no longer waits for this case: how it ended is journaled, and changes nothing."""
+    now = services.now()
+    because = f"{row.workflow} no longer waits for it, and is in {row.state}"
+    decision = Decision(Outcome.IGNORED, Reason.SUB_CASE_ENDED_LATE, because)
+    change = noted(Change(before=row, after=row), entry(ended, decision, now))
+    change = change.also(*marked(mark_item(mark, str(decision.outcome), str(decision.reason), now, row.id), None))
+    commit(services, change, now, mark)
+    return HandOff(Progress(decision, (), row.case, ()), change.after)

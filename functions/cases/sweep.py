@@ -1,36 +1,51 @@
 """The sweep: outside Step Functions, it finds cases that nobody follows and deadlines that nobody keeps, and mends them.
 
-The index tells where to look; what is there decides. A case that needs nothing is looked at again when its deadline is due.
+The index tells where to look; what is there decides. An open case is looked at again when its deadline is due or when whoever
+has its task goes off shift, and every hour at least. That no open case falls out of the index is a rule of every write to its
+row, which sets when to look; nothing walks over all rows there are.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from events.parse import parse_event
 from functions.cases import keys
-from functions.cases.change import Change, noted
-from functions.cases.commit import FOLLOW_WITHIN_SECONDS, transaction
+from functions.cases.commit import FOLLOW_WITHIN_SECONDS, LOOK_AGAIN_SECONDS, OVERDUE_GRACE_SECONDS
 from functions.cases.events import place_in
 from functions.cases.follow import decide_overdue
-from functions.cases.journal import Entry, Kind
+from functions.cases.generations import continued, outlived, repaired
+from functions.cases.leftover import answer_deferred
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Mirrors, Services
 from functions.cases.quarantine import quarantine
-from functions.cases.rows import CaseRow, moved_on
-from functions.cases.settle import settle, tell_relatives
-from functions.cases.store import load_case
+from functions.cases.rerouting import route_again, shifts_end
+from functions.cases.rows import CaseRow
+from functions.cases.settle import follow, settle, sub_case_request, tell_relatives
+from functions.cases.store import load_case, machine_of, roster
 from functions.cases.table import Condition, Contention, Delete, Index, Item, Key, Test, Update, WriteRefused, read_all
+from functions.cases.undertakings import TRY_AGAIN_SECONDS, any_on_record
 from functions.cases.unopened import EARLY_LOOK_SECONDS
 
 LOOK_FOR_MIRROR_SECONDS = 300.0
 """How often the sweep asks again for an EMR that does not show the end of a case: an EMR may be away for hours."""
 
-MAX_GENERATIONS = 100
+CHECK_EMR_SECONDS = 24 * 3600.0
+"""How often the EMR is searched for a case's Task, and how long after a case's end for the last time."""
+
+FAULT_SECONDS = 300.0
+"""How soon the sweep comes back to a row that it could not look at; meanwhile the row holds up no other."""
+
+MAX_REPAIRS = 100
 """A case whose executions keep failing is not restarted for ever; the sweep fails, and its alarm rings."""
+
+RUN_SECONDS = 30.0
+"""How long one run looks; what is left is the oldest of the next run, which begins within a minute."""
 
 RUNNING = "RUNNING"
 SUCCEEDED = "SUCCEEDED"
@@ -42,9 +57,18 @@ class Mended(StrEnum):
     NOTHING = "nothing"
     SIGNALLED = "signalled"
     RESTARTED = "restarted"
+    CONTINUED = "continued"
     OVERDUE = "overdue"
+    REROUTED = "rerouted"
+    RELATIVES_TOLD = "relatives_told"
+    SENT_BACK = "sent_back"
+    DEFERRED_ANSWERED = "deferred_answered"
     EARLY_PLACED = "early_placed"
     EARLY_EXPIRED = "early_expired"
+
+
+_CHANGED_BY_RELATIVES = (Mended.SENT_BACK, Mended.DEFERRED_ANSWERED)
+"""The case's own row has changed with it, and with that when to look."""
 
 
 class Looked(NamedTuple):
@@ -55,19 +79,34 @@ class Looked(NamedTuple):
 
 
 def sweep(services: Services, mirrors: Mirrors, *, limit: int = 200) -> Iterator[Looked]:
-    """Look at everything that is due to be looked at, at most ``limit`` rows in each part of the index.
+    """Look at what is due to be looked at, what has waited longest first: at most ``limit`` rows in each part of the index.
 
-    A row that cannot be looked at holds up no other: after the last, all faults are raised together as an ExceptionGroup.
+    A row that cannot be looked at holds up no other, now or in the next run: it is put off, and after the last row all faults
+    are raised together as an ExceptionGroup.
     """
+    began = services.now()
     faults: list[Exception] = []
-    for shard in keys.all_sweep_shards():
-        for hint in services.table.query_index(Index.SWEEP, shard, upto=services.now(), limit=limit).items:
-            try:
-                yield _look_again(services, mirrors, Key(hint["pk"], hint["sk"]))
-            except Exception as fault:  # noqa: BLE001 - raised with the others when all have been looked at
-                faults.append(fault)
+    shards = (
+        services.table.query_index(Index.SWEEP, shard, upto=began, limit=limit).items
+        for shard in keys.all_sweep_shards()
+    )
+    for hint in heapq.merge(*shards, key=lambda hint: float(hint["look_at"])):
+        if services.now() - began > RUN_SECONDS:
+            break
+        try:
+            yield _look_again(services, mirrors, Key(hint["pk"], hint["sk"]))
+        except Exception as fault:  # noqa: BLE001 - raised with the others when all have been looked at
+            faults.append(fault)
+            _put_off(services, hint)
     if faults:
         raise ExceptionGroup(f"{len(faults)} rows could not be looked at", faults)
+
+
+def _put_off(services: Services, hint: Item) -> None:
+    unchanged = (Condition("look_at", Test.EQUALS, hint["look_at"]),)
+    later = Update(Key(hint["pk"], hint["sk"]), set={"look_at": services.now() + FAULT_SECONDS}, conditions=unchanged)
+    with suppress(WriteRefused, Contention):  # somebody was there meanwhile: it is looked at when they say
+        services.table.write((later,))
 
 
 def _look_again(services: Services, mirrors: Mirrors, key: Key) -> Looked:
@@ -80,47 +119,133 @@ def _look_again(services: Services, mirrors: Mirrors, key: Key) -> Looked:
 
 
 def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
-    """Look at one case: decide its overdue deadline, or wake, restart or replace its execution, if it needs that.
+    """Look at one case, and mend the first thing that it needs; whatever else it needs is mended at the next look.
 
-    The deadline comes first: the journal passes responsibility on even while Step Functions is away.
+    The journal comes first: a deadline is decided, a task routed and a deferred event answered even while Step Functions is
+    away; then its execution is woken, restarted or replaced, and its relatives are told.
     """
     row = load_case(services, case)
     if row is None:
         return Looked(case, Mended.NOTHING)
-    now = services.now()
-    if row.ended_at is None and row.case.due is not None and row.case.due < now:
+    due = row.case.due
+    if row.ended_at is None and due is not None and due + OVERDUE_GRACE_SECONDS <= services.now():
         decide_overdue(services, row)
         return Looked(case, Mended.OVERDUE)
-    if is_behind(services, row):
-        mirrors.ask(case, f"{row.seq}-sweep-{int(now // LOOK_FOR_MIRROR_SECONDS)}")
-    status = services.executions.status(row.workflow, row.version, row.id, row.generation)
-    if row.ended_at is not None and status == SUCCEEDED:
-        tell_relatives(services, row)
-        _next_look(services, row, now + LOOK_FOR_MIRROR_SECONDS if is_behind(services, row) else None)
-        return Looked(case, Mended.NOTHING)
+    if answer_deferred(services, row):
+        _look_soon(services, row)
+        return Looked(case, Mended.DEFERRED_ANSWERED)
+    if row.ended_at is not None:
+        return Looked(case, _mend_ended(services, row, row.ended_at, mirrors))
+    on_duty = roster(services, row.facility)
+    if route_again(services, row, on_duty):
+        _look_soon(services, row)
+        return Looked(case, Mended.REROUTED)
+    now = services.now()
+    _ask_if_behind(services, row, mirrors)
+    mended = _mend_execution(services, row, _status(services, row))
+    if mended in (Mended.RESTARTED, Mended.CONTINUED):
+        return Looked(case, mended)  # the new generation has its own look
+    told = _tell(services, row)
+    if told in _CHANGED_BY_RELATIVES:
+        return Looked(case, told)
+    mended = told if mended is Mended.NOTHING else mended
+    checked = None
+    if now - max(row.checked_at, row.opened_at) >= CHECK_EMR_SECONDS:
+        mirrors.check(case, f"{row.seq}-check-{int(now // CHECK_EMR_SECONDS)}")
+        checked = now
+    soon = now + FOLLOW_WITHIN_SECONDS
+    if mended is Mended.SIGNALLED:
+        _next_look(services, row, soon, checked)
+    else:
+        overdue = due + OVERDUE_GRACE_SECONDS if due is not None else None
+        undone = now + TRY_AGAIN_SECONDS if any_on_record(services, row) else None
+        times = (now + LOOK_AGAIN_SECONDS, overdue, undone, shifts_end(on_duty, row))
+        _next_look(services, row, max(soon, min(time for time in times if time is not None)), checked)
+    return Looked(case, mended)
+
+
+def _status(services: Services, row: CaseRow) -> str | None:
+    return services.executions.status(row.workflow, row.version, row.id, row.generation)
+
+
+def _mend_execution(services: Services, row: CaseRow, status: str | None) -> Mended:
     if status is None:
-        settle(services, row)
-        _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
-        return Looked(case, Mended.SIGNALLED)
-    if status != RUNNING:
+        follow(services, row)
+        return Mended.SIGNALLED
+    if status != RUNNING and not (status == SUCCEEDED and row.ended_at is not None):
         _restart(services, row, status)
-        return Looked(case, Mended.RESTARTED)
-    if 0 < row.parked_visit < row.visit:
-        settle(services, row)
-        _next_look(services, row, now + FOLLOW_WITHIN_SECONDS)
-        return Looked(case, Mended.SIGNALLED)
-    tell_relatives(services, row)
-    later = now + FOLLOW_WITHIN_SECONDS
-    _next_look(services, row, later if row.case.due is None else max(later, row.case.due + FOLLOW_WITHIN_SECONDS))
-    return Looked(case, Mended.NOTHING)
+        return Mended.RESTARTED
+    if status == RUNNING and 0 < row.parked_visit < row.visit:
+        follow(services, row)
+        return Mended.SIGNALLED
+    why = outlived(services, row, row.visit) if row.ended_at is None and row.parked_visit == row.visit else None
+    if why is not None:
+        settle(services, continued(services, row, row.visit, why))
+        return Mended.CONTINUED
+    return Mended.NOTHING
+
+
+def _mend_ended(services: Services, row: CaseRow, ended_at: float, mirrors: Mirrors) -> Mended:
+    """A case that ended: its execution and its relatives learn of it, and the EMR shows it, at the end and a day later."""
+    _ask_if_behind(services, row, mirrors)
+    status = _status(services, row)
+    mended = _mend_execution(services, row, status)
+    if mended is Mended.RESTARTED:
+        return mended
+    told = _tell(services, row)
+    if told in _CHANGED_BY_RELATIVES:
+        return told
+    mended = told if mended is Mended.NOTHING else mended
+    now = services.now()
+    last_check = ended_at + CHECK_EMR_SECONDS
+    if status != SUCCEEDED:
+        _next_look(services, row, now + FOLLOW_WITHIN_SECONDS, None)
+    elif is_behind(services, row) or (now < last_check and any_on_record(services, row)):
+        _next_look(services, row, now + LOOK_FOR_MIRROR_SECONDS, None)
+    elif now < last_check and _is_mirrored(row):
+        _next_look(services, row, last_check, None)
+    else:
+        if _is_mirrored(row):
+            mirrors.check(row.id, f"{row.seq}-check-last")
+        _next_look(services, row, None, now)
+    return mended
+
+
+def _is_mirrored(row: CaseRow) -> bool:
+    return row.patient is not None and row.encounter is not None
+
+
+def _ask_if_behind(services: Services, row: CaseRow, mirrors: Mirrors) -> None:
+    if is_behind(services, row):
+        mirrors.ask(row.id, f"{row.seq}-sweep-{int(services.now() // LOOK_FOR_MIRROR_SECONDS)}")
 
 
 def is_behind(services: Services, row: CaseRow) -> bool:
     """Whether no EMR shows the newest entry of the case's journal yet."""
-    if row.patient is None or row.encounter is None:
+    if not _is_mirrored(row):
         return False
     shown = [int(mirror["shown"]) for mirror in read_all(services.table, keys.case_pk(row.id), keys.MIRROR)]
     return max(shown, default=0) < row.seq
+
+
+def _tell(services: Services, row: CaseRow) -> Mended:
+    """Tell parent or sub-case what they should know, and go back to a step that is still to be undone; what was amiss."""
+    before = _relatives_know(services, row)
+    tell_relatives(services, row)
+    now = load_case(services, row.id)
+    if now is not None and now.rev != row.rev:
+        return Mended.SENT_BACK if now.generation != row.generation else Mended.DEFERRED_ANSWERED
+    return Mended.NOTHING if before == _relatives_know(services, row) else Mended.RELATIVES_TOLD
+
+
+def _relatives_know(services: Services, row: CaseRow) -> object:
+    if row.ended_at is not None:
+        parent = load_case(services, row.parent.case) if row.parent is not None else None
+        return parent.seq if parent is not None else None
+    opens = machine_of(services, row).states[row.state].opens
+    if opens is None:
+        return None
+    return services.table.get(services.keys.mark(row.facility, sub_case_request(row), opens.workflow)) is not None
 
 
 def _restart(services: Services, row: CaseRow, status: str) -> None:
@@ -128,33 +253,27 @@ def _restart(services: Services, row: CaseRow, status: str) -> None:
 
     It begins at the first visit that the old one did not follow to, so that together they visited the journal's states.
     """
-    if row.generation >= MAX_GENERATIONS:
+    if row.repairs >= MAX_REPAIRS:
         raise RuntimeError(
-            f"case {row.id}: {MAX_GENERATIONS} executions ended as {status}; find out why before another starts"
+            f"case {row.id}: {MAX_REPAIRS} executions ended as {status}; find out why before another starts"
         )
-    now = services.now()
-    entry = Entry(
-        kind=Kind.REPAIRED,
-        at=now,
-        reason="execution_" + status.lower(),
-        because=f"execution {row.generation} ended as {status} before its case did; a new one follows it",
-        event="execution_ended",
-        event_id=f"execution:{row.generation}",
-        occurred_at=now,
-    )
     first = min(row.visit, row.parked_visit + 1) if row.parked_visit else row.resumed_at
-    after = moved_on(row, generation=row.generation + 1, resumed_at=first)
-    change = noted(Change(before=row, after=after), entry)
-    services.table.write(transaction(change, now))
-    settle(services, change.after)
+    settle(services, repaired(services, row, first, status))
 
 
-def _next_look(services: Services, row: CaseRow, at: float | None) -> None:
+def _look_soon(services: Services, row: CaseRow) -> None:
+    """The next sweep looks for what else the case needs, though its row has changed by now."""
+    still_there = (Condition("pk", Test.EXISTS),)
+    services.table.write((Update(keys.meta(row.id), set={"look_at": services.now()}, conditions=still_there),))
+
+
+def _next_look(services: Services, row: CaseRow, at: float | None, checked: float | None) -> None:
+    look = {} if at is None else {"look_at": at}
     services.table.write(
         (
             Update(
                 keys.meta(row.id),
-                set={} if at is None else {"look_at": at},
+                set=look if checked is None else {**look, "checked_at": checked},
                 remove=("look_at",) if at is None else (),
                 conditions=(Condition("rev", Test.EQUALS, row.rev),),
             ),

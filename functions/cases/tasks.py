@@ -29,11 +29,22 @@ def without_task(row: CaseRow, task: OpenTask) -> CaseRow:
 
 
 def opened(
-    change: Change, state: State, due: float | None, assignment: Assignment, now: float, item: str | None = None
+    change: Change,
+    state: State,
+    due: float | None,
+    assignment: Assignment,
+    now: float,
+    item: str | None = None,
+    *,
+    claimed: bool = False,
 ) -> Change:
-    """The change with a task opened for the state just entered, or for an item of its checklist."""
+    """The change with a task opened for the state just entered, or for an item of its checklist.
+
+    ``claimed``: the person claimed the step before and stays accountable.
+    """
     row = change.after
-    task = OpenTask(row.visit, assignment.role, assignment.person, OFFERED, now, now, item)
+    status = CLAIMED if claimed else OFFERED
+    task = OpenTask(row.visit, assignment.role, assignment.person, status, now, now, item)
     key = keys.task(row.id, task.number, item)
     written: dict[str, Any] = {
         "pk": key.pk,
@@ -42,9 +53,11 @@ def opened(
         "facility": row.facility,
         "state": state.name,
         "role": task.role,
-        "status": OFFERED,
+        "status": status,
         "opened_at": now,
     }
+    if claimed:
+        written["claimed_at"] = now
     if item is not None:
         written["item"] = item
     if task.person is not None:

@@ -10,7 +10,8 @@ from functions.cases.telemetry import Measure
 def measures_of(result: list[Placed] | Kept, now: float) -> list[Measure]:
     """The measures of one message. ``now`` in epoch seconds."""
     if isinstance(result, Kept):
-        return [Measure("Quarantined", 1, "Count", {"reason": result.reason})]
+        # By reason to look at, and altogether for the alarm, which can watch one series only.
+        return [Measure("Quarantined", 1, "Count", {"reason": result.reason}), Measure("Quarantined", 1, "Count", {})]
     measures = []
     for placed in result:
         where = {"workflow": placed.workflow, "facility": placed.facility}

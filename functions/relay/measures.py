@@ -7,7 +7,14 @@ from typing import Any
 
 from functions.cases.telemetry import Measure
 
-_COUNTED = {"claimed": "Claims", "reassigned": "Reassignments", "declined": "Declined", "repaired": "Repairs"}
+_COUNTED = {
+    "claimed": "Claims",
+    "reassigned": "Reassignments",
+    "declined": "Declined",
+    "repaired": "Repairs",
+    "continued": "Continuations",
+    "rerouted": "Reroutings",
+}
 
 
 def measures_of(entry: Mapping[str, Any]) -> list[Measure]:

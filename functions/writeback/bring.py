@@ -29,8 +29,11 @@ class Writeback:
         self._reading, self._client, self._ledger = reading, client, ledger
         self._telemetry = telemetry or Telemetry()
 
-    def bring(self, case: str) -> SyncResult | None:
+    def bring(self, case: str, *, check: bool = False) -> SyncResult | None:
         """Write the case's Task unless the EMR says so already; None when the case has nothing to show.
+
+        ``check``: search the EMR for Tasks of the case, whatever the ledger says; what somebody deleted there, doubled or
+        changed is put right and counted.
 
         Raises EmrUnavailable when it must be tried again, Rejected when the EMR refuses it.
         """
@@ -41,7 +44,8 @@ class Writeback:
         if mirror is None:
             return None
         at = datetime.fromtimestamp(self._reading.now(), UTC)
-        result = ensure_task(self._client, self._ledger, mirror, at=at)
+        shown = self._shown_before(case) if check else 0
+        result = ensure_task(self._client, self._ledger, mirror, at=at, look_for_duplicates=check)
         dimensions = {"workflow": row.workflow, "facility": row.facility}
         if result.outcome is SyncOutcome.REJECTED:
             self._telemetry.emit([Measure("WritebackFailed", 1, "Count", dimensions)])
@@ -50,7 +54,15 @@ class Writeback:
             self._shown(case, mirror.revision)
         if result.outcome is SyncOutcome.WRITTEN:
             self._telemetry.emit([Measure("WritebackWritten", 1, "Count", dimensions)])
+            if check and shown >= mirror.revision:  # it was shown, and somebody else undid it
+                self._telemetry.emit([Measure("EmrTasksMended", 1, "Count", dimensions)])
+        if result.retired:
+            self._telemetry.emit([Measure("EmrDuplicatesRetired", result.retired, "Count", dimensions)])
         return result
+
+    def _shown_before(self, case: str) -> int:
+        row = self._reading.table.get(keys.mirror(case, self._client.emr))
+        return int(row["shown"]) if row is not None else 0
 
     def _shown(self, case: str, revision: int) -> None:
         """Note how far the EMR shows the case, so that the sweep need not ask again; never backwards."""

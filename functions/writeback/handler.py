@@ -33,9 +33,11 @@ def writeback() -> Writeback:
 
 
 def handle_record(record: SQSRecord) -> None:
-    """One message: the case it names, as it is now."""
-    result = writeback().bring(record.json_body["case"])
-    logger.info("mirrored", case=record.json_body["case"], outcome=str(result.outcome) if result else "nothing_to_show")
+    """One message: the case it names, as it is now; with ``check``, whatever of it the EMR has."""
+    case, check = record.json_body["case"], bool(record.json_body.get("check"))
+    result = writeback().bring(case, check=check)
+    outcome = str(result.outcome) if result else "nothing_to_show"
+    logger.info("mirrored", case=case, outcome=outcome, check=check)
 
 
 @logger.inject_lambda_context

@@ -47,6 +47,7 @@ def next_event(who: Patient, state: str) -> tuple[str, Staff | None, dict[str, A
         "awaiting_cosign": ("note_cosigned", md, note),
         "cosign_overdue": ("note_cosigned", md, note),
         "filing_failed": ("filing_retry_requested", rt, {}),
+        "filing_overdue": ("filing_retry_requested", rt, {}),
     }
     if state in ("titrated_undocumented", "undocumented_overdue") and who.facility == "lakeside":
         return "flowsheet_comment_recorded", rt, {"comment_id": f"comment-{who.encounter}"}

@@ -123,7 +123,7 @@ def _emr_away(stage: Stage, props: Props) -> None:
     props.say(f"The EMR answers 503 for {EMR_AWAY_SECONDS:.0f} s while documentation is filed.")
     props.faults.add(FaultMode.STATUS, status=503, retry_after=1)
     try:
-        care_until(stage, C, "filing", "confirming", "filing_failed", "complete")
+        care_until(stage, C, "filing", "confirming", "filing_failed", "filing_overdue", "complete")
         stage.until("the EMR has refused something", lambda: props.faults.injected().get(FaultMode.STATUS, 0) > 0)
         stage.pause(EMR_AWAY_SECONDS)
     finally:

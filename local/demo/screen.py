@@ -99,6 +99,10 @@ def _told(entry: dict[str, Any]) -> str:
             return f"{event} from {who} checks off an item  ({because})"
         case "repaired":
             return f"the execution is [cyan]repaired[/cyan]  ({because})"
+        case "continued":
+            return f"the execution is [cyan]continued[/cyan]  ({because})"
+        case "rerouted":
+            return f"the step is [cyan]routed again[/cyan], to {to}  ({because})"
         case other:
             return f"{other.replace('_', ' ')}: {event} from {who}  ({because})"
 

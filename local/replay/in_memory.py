@@ -82,6 +82,9 @@ class NoMirrors:
     def ask(self, case: str, entry: str) -> None:
         """See Mirrors.ask: nobody is there to be asked."""
 
+    def check(self, case: str, entry: str) -> None:
+        """See Mirrors.check: nobody is there to be asked."""
+
 
 class InMemory:
     """Runs use cases on the table and the executions of this process."""
@@ -256,12 +259,8 @@ class InMemory:
         self._cases.missed_deadlines += sum(bool(entry.get("missed_deadline")) for entry in journal)
         self._cases.escalations += sum(bool(entry.get("escalation")) for entry in journal)
         self._cases.longest = max(self._cases.longest, len(visited))
-        followed = [
-            state
-            for generation in range(1, row.generation + 1)
-            for state in self.executions.executions[case, generation].path
-        ]
-        if (followed != visited or broken_links(journal)) and len(self._cases.disagreeing) < _MAX_DISAGREEING:
+        disagrees = self.executions.followed(case) != visited or broken_links(journal)
+        if disagrees and len(self._cases.disagreeing) < _MAX_DISAGREEING:
             self._cases.disagreeing.append(case)
         for generation in range(1, row.generation + 1):
             self.executions.forget(case, generation)

@@ -2,138 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.infrastructure.template import Allowed, Template, allowed, named, of_type, role_of, statements, text
-
-RULE = "AWS::Events::Rule"
-BUS = "AWS::Events::EventBus"
-QUEUE = "AWS::SQS::Queue"
-MAPPING = "AWS::Lambda::EventSourceMapping"
-
-
-def defects(template: Template) -> list[str]:
-    """Everything that could be lost silently, in words."""
-    return [
-        *_of_queues(template),
-        *_of_rules(template),
-        *_of_buses(template),
-        *_of_mappings(template),
-        *_of_asynchrony(template),
-    ]
-
-
-def dead_letter_queues(template: Template) -> set[str]:
-    """The logical ids of all queues that something names as its dead-letter queue."""
-    found = {_dead_letters_of(queue) for queue in of_type(template, QUEUE).values()}
-    found |= {_target_letters(target) for rule in of_type(template, RULE).values() for target in rule["Targets"]}
-    found |= {named(bus.get("DeadLetterConfig", {}).get("Arn")) for bus in of_type(template, BUS).values()}
-    found |= {_on_failure(mapping) for mapping in of_type(template, MAPPING).values()}
-    return {name for name in found if name is not None}
-
-
-def _dead_letters_of(queue: dict[str, Any]) -> str | None:
-    return named(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
-
-
-def _target_letters(target: dict[str, Any]) -> str | None:
-    return named(target.get("DeadLetterConfig", {}).get("Arn"))
-
-
-def _on_failure(mapping: dict[str, Any]) -> str | None:
-    return named(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
-
-
-def _of_queues(template: Template) -> Iterator[str]:
-    queues, letters = of_type(template, QUEUE), dead_letter_queues(template)
-    for name, queue in queues.items():
-        if name in letters:
-            if "RedrivePolicy" in queue:
-                yield f"{name}: dead letters go on to another queue"
-            if not _alarmed(template, name, "ApproximateNumberOfMessagesVisible"):
-                yield f"{name}: dead letters without an alarm"
-            if queue.get("MessageRetentionPeriod") != 14 * 24 * 3600:
-                yield f"{name}: dead letters are not kept as long as they can be"
-            continue
-        behind = _dead_letters_of(queue)
-        if behind is None:
-            yield f"{name}: no dead-letter queue"
-        elif queues[behind].get("FifoQueue") != queue.get("FifoQueue"):
-            yield f"{name}: its dead-letter queue is of another kind"
-        if not _alarmed(template, name, "ApproximateAgeOfOldestMessage"):
-            yield f"{name}: nobody hears that messages wait"
-
-
-def _alarmed(template: Template, queue: str, metric: str) -> bool:
-    return any(
-        alarm["MetricName"] == metric and alarm.get("AlarmActions") and named(alarm["Dimensions"][0]["Value"]) == queue
-        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-    )
-
-
-def _of_rules(template: Template) -> Iterator[str]:
-    for name, rule in of_type(template, RULE).items():
-        for target in rule["Targets"]:
-            letters = _target_letters(target)
-            if letters is None:
-                yield f"{name}: a target without a dead-letter queue"
-            elif not _may_send(template, letters, name):
-                yield f"{name}: may not send to its dead-letter queue"
-            if not _may_send(template, named(target["Arn"]) or "", name):
-                yield f"{name}: may not send to its target"
-
-
-def _of_buses(template: Template) -> Iterator[str]:
-    for name, bus in of_type(template, BUS).items():
-        letters = named(bus.get("DeadLetterConfig", {}).get("Arn"))
-        if letters is None:
-            yield f"{name}: no dead-letter queue for what cannot be encrypted"
-        elif not _may_send(template, letters, f"event-bus/{bus['Name']}"):
-            yield f"{name}: may not send to its dead-letter queue"
-
-
-def _may_send(template: Template, queue: str, source: str) -> bool:
-    """Whether the queue lets EventBridge send for `source`: a rule's logical id, or the end of a bus's ARN."""
-    for statement in statements(template, "AWS::SQS::QueuePolicy", queue, "Queues"):
-        if statement["Effect"] == "Allow" and statement["Principal"] == {"Service": "events.amazonaws.com"}:
-            given = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
-            for arn in given if isinstance(given, list) else [given]:
-                if named(arn) == source or str(arn).find(source) >= 0:
-                    return bool(statement["Action"] == "sqs:SendMessage")
-    return False
-
-
-def _of_mappings(template: Template) -> Iterator[str]:
-    functions, queues = of_type(template, "AWS::Lambda::Function"), of_type(template, QUEUE)
-    for name, mapping in of_type(template, MAPPING).items():
-        function = functions[named(mapping["FunctionName"]) or ""]
-        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{name}: one bad message fails its whole batch"
-        queue = queues.get(named(mapping["EventSourceArn"]) or "")
-        if queue is not None:
-            if queue["VisibilityTimeout"] < function["Timeout"]:
-                yield f"{name}: a message is delivered again while it is still worked on"
-            if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
-                yield f"{name}: unbounded"
-            continue
-        letters = _on_failure(mapping)
-        if letters is None:
-            yield f"{name}: nobody hears of records that were given up"
-        elif Allowed("sqs:SendMessage", f"<{letters}.Arn>") not in set(allowed(role_of(template, function))):
-            yield f"{name}: its function's role may not send to its dead-letter queue"
-        if not mapping.get("BisectBatchOnFunctionError") or mapping.get("MaximumRetryAttempts", -1) < 0:
-            yield f"{name}: one bad record holds up its shard for a day"
-
-
-def _of_asynchrony(template: Template) -> Iterator[str]:
-    """Services that invoke a function without waiting need a permission on it; nobody hears of what then fails."""
-    heard = {named(config["FunctionName"]) for config in of_type(template, "AWS::Lambda::EventInvokeConfig").values()}
-    for name, permission in of_type(template, "AWS::Lambda::Permission").items():
-        if named(permission["FunctionName"]) not in heard:
-            yield f"{name}: invokes a function asynchronously without a destination for failures"
+from functions.cases.quarantine import Kept
+from functions.cases.telemetry import Measure
+from functions.intake.measures import measures_of
+from tests.infrastructure.delivery import ALARM, BUS, MAPPING, QUEUE, RULE, dead_letter_queues, defects
+from tests.infrastructure.template import Template, named, of_type, text
 
 
 def test_nothing_is_lost_silently(template: Template) -> None:
@@ -178,6 +58,7 @@ def _all_gone(kind: str) -> Callable[[Template], None]:
         (_forget(MAPPING, "FunctionResponseTypes"), "one bad message fails its whole batch"),
         (_forget(MAPPING, "BisectBatchOnFunctionError"), "one bad record holds up its shard for a day"),
         (_forget(MAPPING, "ScalingConfig"), "unbounded"),
+        (_forget(MAPPING, "MaximumRecordAgeInSeconds"), "may leave the stream before it is given up"),
         (_all_gone("AWS::SQS::QueuePolicy"), "may not send to its target"),
         (_all_gone("AWS::SQS::QueuePolicy"), "may not send to its dead-letter queue"),
         (_all_gone("AWS::CloudWatch::Alarm"), "dead letters without an alarm"),
@@ -187,6 +68,131 @@ def _all_gone(kind: str) -> Callable[[Template], None]:
 def test_what_could_be_lost_is_found(template: Template, change: Callable[[Template], None], found: str) -> None:
     change(template)
     assert any(defect.endswith(found) for defect in defects(template))
+
+
+def _places_for_failures(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where in a document a place for failures is named."""
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in below:
+        if key in ("RedrivePolicy", "DeadLetterConfig", "DestinationConfig"):
+            yield (*path, key)
+        else:
+            yield from _places_for_failures(each, (*path, key))
+
+
+def test_each_dead_letter_queue_that_goes_missing_is_named(template: Template) -> None:
+    letters = dead_letter_queues(template)
+    assert letters
+    for name in letters:
+        mutant = copy.deepcopy(template)
+        del mutant["Resources"][name]
+        assert any(f"dead-letter queue {name} does not exist" in defect for defect in defects(mutant)), name
+
+
+def test_whoever_loses_the_place_for_its_failures_is_named(template: Template) -> None:
+    tried = 0
+    for name, resource in template["Resources"].items():
+        for path in _places_for_failures(resource.get("Properties", {})):
+            mutant = copy.deepcopy(template)
+            at = mutant["Resources"][name]["Properties"]
+            for step in path[:-1]:
+                at = at[step]
+            del at[path[-1]]
+            assert any(defect.startswith(f"{name}: ") for defect in defects(mutant)), (name, path)
+            tried += 1
+    assert tried == 3 + 3 + 1 + 1, "queues, targets, bus, stream"
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage", "ExecutionsFailed", "ExecutionsTimedOut"],
+)
+def test_each_alarm_that_goes_missing_or_mute_is_named(template: Template, metric: str) -> None:
+    alarms = {name: alarm for name, alarm in of_type(template, ALARM).items() if alarm["MetricName"] == metric}
+    assert alarms
+    for name, alarm in alarms.items():
+        watched = named(alarm["Dimensions"][0]["Value"])
+        gone, mute = copy.deepcopy(template), copy.deepcopy(template)
+        del gone["Resources"][name]
+        mute["Resources"][name]["Properties"]["AlarmActions"] = []
+        for mutant in (gone, mute):
+            assert any(defect.startswith(f"{watched}: ") for defect in defects(mutant)), name
+
+
+def _set(value: Any, *path: str) -> Callable[[Any], None]:
+    def change(properties: Any) -> None:
+        at = properties
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (_set(1, "RedrivePolicy", "maxReceiveCount"), "tried too seldom"),
+        (_set(14 * 24 * 3600, "MessageRetentionPeriod"), "not kept longer than itself"),
+        (_set("alias/aws/sqs", "KmsMasterKeyId"), "not under the customer key"),
+        (_set("patient-events", "QueueName"), "its name tells of a person"),
+    ],
+)
+def test_each_queue_is_held_to_the_rules(template: Template, change: Callable[[Any], None], found: str) -> None:
+    for name, queue in of_type(template, QUEUE).items():
+        if "RedrivePolicy" in queue:
+            mutant = copy.deepcopy(template)
+            change(mutant["Resources"][name]["Properties"])
+            assert any(defect.startswith(f"{name}: ") and found in defect for defect in defects(mutant))
+
+
+ADDED: list[tuple[str, dict[str, Any], str]] = [
+    (QUEUE, {}, "no dead-letter queue"),
+    (QUEUE, {}, "not under the customer key"),
+    (RULE, {"Targets": [{"Arn": {"Fn::GetAtt": ["Elsewhere", "Arn"]}}]}, "a target without a dead-letter queue"),
+    (BUS, {"Name": "Second"}, "no dead-letter queue for what cannot be encrypted"),
+    ("AWS::Scheduler::Schedule", {"Target": {"Arn": "a"}}, "a schedule without a dead-letter queue"),
+    ("AWS::Pipes::Pipe", {"Source": {"Fn::GetAtt": ["T", "StreamArn"]}}, "a pipe without a dead-letter queue"),
+    ("AWS::SNS::Subscription", {"Protocol": "sqs"}, "a subscription without a dead-letter queue"),
+    ("AWS::Lambda::Permission", {"FunctionName": {"Ref": "F"}}, "asynchronously without a destination for failures"),
+    ("AWS::Lambda::EventInvokeConfig", {"FunctionName": {"Ref": "F"}}, "without a destination for failures"),
+    ("AWS::KinesisFirehose::DeliveryStream", {}, "nobody has said what a AWS::KinesisFirehose::DeliveryStream can lose"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "properties", "found"), ADDED)
+def test_what_is_added_later_is_found(template: Template, kind: str, properties: dict[str, Any], found: str) -> None:
+    template["Resources"]["Later"] = {"Type": kind, "Properties": properties}
+    assert [defect for defect in defects(template) if defect.startswith("Later: ") and defect.endswith(found)]
+
+
+STATE = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Catch": [{"ErrorEquals": ["States.ALL"]}]}
+
+
+def test_executions_that_nobody_looks_after_are_found(template: Template) -> None:
+    for rule in of_type(template, RULE).values():
+        if "EventPattern" in rule and "status" in rule["EventPattern"].get("detail", {}):
+            rule["EventPattern"]["detail"]["status"] = ["FAILED"]
+    for machine in of_type(template, "AWS::StepFunctions::StateMachine"):
+        assert f"{machine}: nothing looks after an execution that ended as ABORTED" in defects(template)
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ({**STATE, "Catch": []}, "nothing catches its failure, and it is not tried again"),
+        ({**STATE, "Resource": "arn:aws:states:::sqs:sendMessage"}, "nobody has said what a call of sqs:sendMessage"),
+        ({**STATE, "Parameters": {"InvocationType": "Event"}}, "invokes a function asynchronously"),
+    ],
+)
+def test_a_step_of_a_machine_that_nobody_hears_of_is_found(
+    template: Template, state: dict[str, Any], found: str
+) -> None:
+    inner = {"StartAt": "S", "States": {"S": state}}
+    definition = {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": [inner]}}}
+    machine = next(iter(of_type(template, "AWS::StepFunctions::StateMachine").values()))
+    machine["DefinitionString"] = json.dumps(definition)
+    assert [defect for defect in defects(template) if f": S: {found}" in defect]
 
 
 def test_relay_reads_new_journal_entries_only(template: Template) -> None:
@@ -230,11 +236,20 @@ def test_reconcile_wakes_every_minute_and_when_an_execution_ends_badly(template:
     assert text(machine["prefix"]).endswith(":stateMachine:Baton-")
 
 
+def test_a_message_in_quarantine_rings(template: Template) -> None:
+    """Intake counts each, by reason and altogether; an alarm watches one series only, the one without dimensions."""
+    (alarm,) = (each for each in of_type(template, ALARM).values() if each["MetricName"] == "Quarantined")
+    assert (alarm["Namespace"], alarm.get("Dimensions", []), alarm["Threshold"]) == ("Baton", [], 1)
+    assert alarm["AlarmActions"]
+    kept = Kept("id", "no_case", "detail.subject", "look", 0.0, 1)
+    assert Measure("Quarantined", 1, "Count", {}) in measures_of(kept, 0.0)
+
+
 def test_every_failure_rings(template: Template) -> None:
     metrics = [
         (alarm["Namespace"], alarm["MetricName"], named(alarm["Dimensions"][0]["Value"]))
         for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-        if alarm["AlarmActions"]
+        if alarm["AlarmActions"] and alarm.get("Dimensions")
     ]
     for function in of_type(template, "AWS::Lambda::Function"):
         assert {("AWS/Lambda", "Errors", function), ("AWS/Lambda", "Throttles", function)} <= set(metrics)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from functions.cases import wiring
-from functions.cases.follow import SUPERSEDED
 from functions.cases.keys import meta
 from functions.cases.quarantine import quarantined
+from functions.cases.rows import SUPERSEDED
 from functions.cases.table import Update
 from functions.emr.attempt import EmrUnavailable
 from functions.emr.transport import NoAnswer

@@ -15,8 +15,8 @@ import pytest
 
 from functions.cases import events, keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.follow import SUPERSEDED, park
-from functions.cases.rows import Park
+from functions.cases.follow import park
+from functions.cases.rows import SUPERSEDED, Park
 from functions.cases.sweep import mend, sweep
 from functions.cases.table import Check, Condition, Contention, Item, Put, Table, Update, Write
 from tests.support.course import staffed
@@ -173,6 +173,7 @@ def an_execution_thought_dead_comes_back(world: World) -> list[str]:
     execution = world.following.executions[row.id, 1]
     execution.status, execution.token = "FAILED", None
     mend(world.services, row.id, world.mirrors)
+    world.following.signals.clear()
     park(world.services, row.id, Park(1, row.visit, 0, 5, "zombie"))
     told = [signal["transition"] for signal in world.following.signals]
     world.following.run()

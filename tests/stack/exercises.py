@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from cdk.grants import GRANTS, Actor, Grant, On
 from functions.cases import keys
 from functions.cases.adapters.stepfunctions import name as execution_name
-from functions.cases.rows import CaseRow
+from functions.cases.rows import CaseRow, Parent
 from functions.cases.sweep import is_behind
 from functions.cases.table import Key, Put, Update
 from tests.stack.executions import history
@@ -204,6 +204,14 @@ def late_park(gym: Gym) -> Attempt:
     return gym.invoking(Actor.FOLLOW, gym.follow("park", row, attempt=row.park.attempt + 1, token=row.park.token))
 
 
+def grown_old(gym: Gym) -> Attempt:
+    """An execution that has followed its case long enough asks to wait, and another goes on in its place."""
+    row = gym.ward.parked("ordered")
+    assert row.park is not None
+    gym.ward.grown_old(row)
+    return gym.invoking(Actor.FOLLOW, gym.follow("park", row, attempt=row.park.attempt + 1, token=row.park.token))
+
+
 def first_deadline(gym: Gym) -> Attempt:
     """A deadline reaches a worker that has only just begun."""
     return gym.cold(Actor.FOLLOW, deadline(gym))
@@ -221,6 +229,26 @@ def filing(gym: Gym) -> Attempt:
 def first_filing(gym: Gym) -> Attempt:
     """A step reaches a worker that has only just begun."""
     return gym.cold(Actor.WORK, filing(gym))
+
+
+def _ends_under(gym: Gym, parent: CaseRow) -> Attempt:
+    """The documentation of a parent's case is read back, and with that the case ends."""
+    row = gym.ward.unfollowed("filing")
+    assert gym.lambdas.failure(Actor.WORK, gym.follow("work", row, work="file_documentation")) is None
+    gym.ward.connection.table.update(Update(keys.meta(row.id), set={"parent": Parent(parent.id, 0)._asdict()}))
+    return gym.invoking(Actor.WORK, gym.follow("work", gym.ward.row(row.id), work="confirm_documentation"))
+
+
+def ends_under_waiting_parent(gym: Gym) -> Attempt:
+    """A case ends, and the execution of its parent is woken, which waits behind its journal."""
+    parent = gym.ward.parked("ordered")
+    gym.ward.moved_ahead(parent, "assessment_due")
+    return _ends_under(gym, parent)
+
+
+def ends_under_unfollowed_parent(gym: Gym) -> Attempt:
+    """A case ends, and its parent, which nobody follows, gets its execution."""
+    return _ends_under(gym, gym.ward.unfollowed("ordered"))
 
 
 # ── relay ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -412,6 +440,7 @@ EXERCISES: Mapping[tuple[Actor, str, On], Exercise] = {
         deadline,
     ),
     (Actor.FOLLOW, "states:SendTaskSuccess", On.MACHINES): late_park,
+    (Actor.FOLLOW, "states:StartExecution", On.MACHINES): grown_old,
     (Actor.FOLLOW, "secretsmanager:GetSecretValue", On.HMAC_SECRET): first_deadline,
     (Actor.FOLLOW, "kms:Decrypt", On.KEY): deadline,
     **dict.fromkeys(
@@ -443,6 +472,8 @@ EXERCISES: Mapping[tuple[Actor, str, On], Exercise] = {
     (Actor.RECONCILE, "kms:GenerateDataKey", On.KEY): not_shown,
     (Actor.RECONCILE, "kms:Decrypt", On.KEY): unstarted,
     **_poll(Actor.RECONCILE, On.RECONCILE, lambda _: {"MessageBody": "{}"}),
+    (Actor.WORK, "states:StartExecution", On.MACHINES): ends_under_unfollowed_parent,
+    (Actor.WORK, "states:SendTaskSuccess", On.MACHINES): ends_under_waiting_parent,
     (Actor.MACHINES, "lambda:InvokeFunction", On.FOLLOW): times_out,
     (Actor.MACHINES, "lambda:InvokeFunction", On.WORK): works,
 }

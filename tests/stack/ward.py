@@ -58,9 +58,6 @@ class Nobody(Executions):
         """See Executions.status."""
         return None
 
-    def stop(self, workflow: str, version: int, case: str, generation: int, cause: str) -> None:
-        """See Executions.stop."""
-
 
 class Ward:
     """The facility; its deadlines are hours, so that none passes by itself."""
@@ -138,6 +135,11 @@ class Ward:
     def overdue(self, row: CaseRow) -> CaseRow:
         """Let a case's deadline have passed a minute ago; its timer knows nothing of it."""
         self.connection.table.update(Update(keys.meta(row.id), set={"due": time.time() - 60}))
+        return self.row(row.id)
+
+    def grown_old(self, row: CaseRow) -> CaseRow:
+        """Let a case's execution have followed it since the beginning of time."""
+        self.connection.table.update(Update(keys.meta(row.id), set={"followed_since": 1.0}, add={"rev": 1}))
         return self.row(row.id)
 
     def held(self, encounter: str) -> Key:

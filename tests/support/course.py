@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from statemachines.case import Case, Occurrence
@@ -12,6 +13,7 @@ from statemachines.decide import advance
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind
 from statemachines.facilities import facilities
 from statemachines.machine import Arrow, Machine
+from statemachines.workflows.oxygen import SPO2_COUNTS_FOR
 from tests.support.world import DAY, STAFF, START, World
 
 PERSON = {person.partition(":")[2]: person for person in STAFF}
@@ -23,7 +25,10 @@ DATA: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"spo2_percent": 96, "flow_l_min": 2},
         {"spo2_percent": 85, "flow_l_min": 2},
         {"spo2_percent": 96, "flow_l_min": 0},
+        {"flow_l_min": 2},
+        {"flow_l_min": 0},
     ),
+    "assessment_completed": ({}, {"spo2_percent": 85}),
     "spo2_observed": ({"spo2_percent": 96}, {"spo2_percent": 85}),
     "news2_scored": ({"news2": 6},),
     "order_cancelled": ({"reason": "ordered by mistake"},),
@@ -38,6 +43,7 @@ DATA: Mapping[str, Sequence[Mapping[str, Any]]] = {
 """What an event may say, so that each guard holds for one of the variants; an event that is not here says nothing."""
 
 STEP_SECONDS = 60.0
+STALE_SECONDS = 60.0 * SPO2_COUNTS_FOR
 _SOMEBODY = "CN-FIR:CHARGE_NURSE"
 
 
@@ -51,6 +57,8 @@ class Step:
     type: str
     by: str | None
     data: Mapping[str, Any]
+    after: float = STEP_SECONDS
+    """Seconds after the step before; a missed deadline comes when it comes."""
 
     def __str__(self) -> str:
         return f"{self.transition} from {self.source or 'nothing'}"
@@ -64,13 +72,13 @@ def courses(definition: Definition, facility: str) -> dict[tuple[str, str | None
     machine = Machine(definition, facilities()[facility])
     found: dict[tuple[str, str | None], Course] = {}
     waiting: deque[tuple[Case, Course]] = deque([(Case(), ())])
-    reached: set[str | None] = {None}
+    reached: set[tuple[str | None, int]] = set()
     while waiting:
         case, course = waiting.popleft()
         for after, step in _next(machine, case, len(course)):
             found.setdefault((step.transition, step.source), (*course, step))
-            if after.state not in reached:
-                reached.add(after.state)
+            if (after.state, _measured(after)) not in reached:
+                reached.add((after.state, _measured(after)))
                 waiting.append((after, (*course, step)))
     return found
 
@@ -82,15 +90,37 @@ def _next(machine: Machine, case: Case, place: int) -> Iterator[tuple[Case, Step
         if state != case.state:
             continue
         for arrow in arrows:
-            for data in DATA.get(type, ({},)):
+            for data, now in product(DATA.get(type, ({},)), _moments(case, type)):
                 by = _performer(arrow, type)
-                now = case.due if type == DEADLINE_MISSED and case.due is not None else case.entered + STEP_SECONDS
                 person, role = by.split(":") if by is not None else (None, None)
                 event = Occurrence(type, f"step-{place}", now, person, role, data)
                 progress = advance(machine, case, event, now)
                 if progress.moves and progress.moves[0].transition == arrow.id:
-                    step = Step(arrow.id, state, progress.moves[0].target, type, by, data)
+                    step = Step(arrow.id, state, progress.moves[0].target, type, by, data, now - case.entered)
                     yield replace(progress.case, due=progress.moves[0].due), step
+
+
+def _moments(case: Case, type: str) -> Iterator[float]:
+    """When an event may come: soon, and just before and after the saturation is too old to be relied on."""
+    if type == DEADLINE_MISSED and case.due is not None:
+        yield case.due
+        return
+    soon = case.entered + STEP_SECONDS
+    yield soon
+    spo2 = case.facts.get("spo2")
+    if spo2 is not None and case.due is not None:
+        for moment in (spo2.at + STALE_SECONDS - STEP_SECONDS / 2, spo2.at + STALE_SECONDS + STEP_SECONDS / 2):
+            if soon < moment < case.due:
+                yield moment
+
+
+def _measured(case: Case) -> int:
+    """How long ago the saturation was measured when the state was entered: never (3), by then too long (2), before (1), now (0)."""
+    spo2 = case.facts.get("spo2")
+    if spo2 is None:
+        return 3
+    age = case.entered - spo2.at
+    return 2 if age > STALE_SECONDS - STEP_SECONDS else 1 if age > 0 else 0
 
 
 def _performer(arrow: Arrow, type: str) -> str | None:
@@ -124,7 +154,7 @@ def take(world: World, step: Step, facility: str) -> None:
         {"file_documentation": world.file, "confirm_documentation": world.confirm}[work].outcomes.insert(0, outcome)
         world.following.go_on()
     else:
-        world.now += STEP_SECONDS
+        world.now += step.after
         world.send(step.type, by=step.by, facility=facility, **step.data)
 
 

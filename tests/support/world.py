@@ -17,6 +17,7 @@ from functions.cases.facilities import register
 from functions.cases.intake import take_in
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
+from functions.cases.lifespan import Lifespan
 from functions.cases.outcome import Placed
 from functions.cases.ports import Executions, Services, Signal
 from functions.cases.quarantine import Kept
@@ -151,10 +152,15 @@ class Asked:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.asked: list[tuple[str, str]] = []
+        self.checked: list[tuple[str, str]] = []
 
     def ask(self, case: str, entry: str) -> None:
         """See Mirrors.ask."""
         self.asked.append((case, entry))
+
+    def check(self, case: str, entry: str) -> None:
+        """See Mirrors.check."""
+        self.checked.append((case, entry))
 
     def show(self, row: CaseRow) -> None:
         """The EMR shows the case as it is."""
@@ -197,6 +203,10 @@ class World:
 
     def _perform(self, services: Services, case: str, generation: int, visit: int, work: str) -> Signal:
         return perform(services, case, generation, visit, work, self.steps[work])
+
+    def live(self, lifespan: Lifespan) -> None:
+        """Let executions follow their cases for so long."""
+        self.services = self.following.services = replace(self.services, lifespan=lifespan)
 
     def through(self, executions: Executions) -> Services:
         """The same services, but signals go through another port to the executions."""
@@ -308,8 +318,7 @@ class World:
 
     def followed(self, case: str) -> list[str]:
         """The states that the case's executions visited; a later generation begins where the one before should be."""
-        paths = [e.path for (id, _), e in sorted(self.following.executions.items()) if id == case]
-        return [*paths[0], *(state for path in paths[1:] for state in path[1:])] if paths else []
+        return self.following.followed(case)
 
     def snapshot(self) -> dict[Key, Item]:
         """Every row there is, to compare with later."""

@@ -35,6 +35,9 @@ _HASH_AND_RANGE = {
 _WHOLE_ROWS = frozenset({Index.WORKLIST})
 """Indexes that project every attribute; the others give keys only."""
 
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+"""Types whose values never change, so that nothing is shared by handing them on."""
+
 MOST_WRITES = 100
 """A transaction has at most so many writes."""
 
@@ -173,10 +176,13 @@ class MemoryTable:
 
 def _copied(value: Any) -> Any:
     """A copy that shares nothing that can change; what a row holds is a tree."""
+    # By type, plain values first: a replay or a simulation spends most of its time here.
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dict):
-        return {name: _copied(each) for name, each in value.items()}
+        return {name: each if type(each) in _PLAIN else _copied(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_copied(each) for each in value]
+        return [each if type(each) in _PLAIN else _copied(each) for each in value]
     return value
 
 

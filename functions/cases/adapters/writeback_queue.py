@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,9 +18,16 @@ class WritebackQueue:
 
     def ask(self, case: str, entry: str) -> None:
         """See Mirrors.ask. Raises botocore's errors; asking again is harmless."""
+        self._send(case, entry, {"case": case})
+
+    def check(self, case: str, entry: str) -> None:
+        """See Mirrors.check. Raises botocore's errors; asking again is harmless."""
+        self._send(case, entry, {"case": case, "check": True})
+
+    def _send(self, case: str, entry: str, body: Mapping[str, object]) -> None:
         self._client.send_message(
             QueueUrl=self._url,
             MessageGroupId=case,
             MessageDeduplicationId=f"{case}-{entry}",
-            MessageBody=json.dumps({"case": case}),
+            MessageBody=json.dumps(body),
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.commands import Person, Refused, claim, decline, reassign
+from functions.cases.commands import Person, claim, decline, reassign
 from functions.cases.rows import DONE, case_attributes, case_from
 from functions.cases.table import Check, Index, Key
 from statemachines.case import Case
@@ -16,15 +14,10 @@ from statemachines.definition import Checklist, Definition
 from tests.support.invariants import one_open_case, unbroken
 from tests.support.tables import Between, Through
 from tests.unit.cases.leaving import EVERYBODY, LEAD, MD, RN, RT, Ward
+from tests.unit.cases.refusals import only_journaled, refused
 from tests.unit.statemachines.leaving import ITEMS, LEAVING, POLICIES, leaving, spo2
 
 ALL = {None, "note", "teaching", "saturation", "number"}
-
-
-def refused(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as why:
-        act()
-    return why.value.reason
 
 
 def wrong(ward: Ward) -> list[str]:
@@ -297,6 +290,7 @@ def test_waiting_in_the_same_place_opens_again_only_what_is_not_done() -> None:
     assert (row.state, row.visit, row.case.done) == ("preparing", 3, frozenset({"note"}))
     assert set(ward.open_tasks()) == ALL - {"note"}
     assert {t.number for t in row.tasks} == {3}
+    assert {t.item: t.owner for t in row.tasks}["teaching"] == "RT-LINDEN", "who claimed an item goes on with it"
     assert wrong(ward) == []
 
 
@@ -336,9 +330,8 @@ def test_the_journal_says_which_task_was_handed_on(item: str | None) -> None:
 @pytest.mark.parametrize(("by", "reason"), [(RT, "wrong_role"), (MD, "wrong_role"), ("RN-GHOST:RN", "not_on_shift")])
 def test_a_claim_of_an_item_is_refused(by: str, reason: str) -> None:
     ward = Ward().prepared()
-    before = ward.snapshot()
-    assert refused(lambda: claim(ward.services, ward.by(by, "note"))) == reason
-    assert ward.snapshot() == before
+    entry = only_journaled(ward, ward.parent.id, lambda: claim(ward.services, ward.by(by, "note")))
+    assert (entry["reason"], f"{entry['actor']}:{entry['actor_role']}") == (reason, by)
 
 
 def test_an_item_may_be_claimed_by_whoever_owns_it_and_not_by_whoever_owns_the_state() -> None:

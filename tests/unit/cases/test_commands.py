@@ -8,7 +8,7 @@ import pytest
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.commands import Command, Person, Refused, claim, decline, override, reassign
+from functions.cases.commands import Command, Person, claim, decline, override, reassign
 from functions.cases.rows import CaseRow
 from functions.cases.table import Delete
 from statemachines.workflows.oxygen import OXYGEN
@@ -16,6 +16,7 @@ from tests.support.course import PERSON, courses, play, staffed
 from tests.support.invariants import violations
 from tests.support.tables import Between
 from tests.support.world import StepFunctionsDown, World
+from tests.unit.cases.refusals import only_journaled, refused
 
 RT, RN, MD, LEAD, CHARGE = (PERSON[role] for role in ("RT", "RN", "PROVIDER", "RT_LEAD", "CHARGE_NURSE"))
 LINDEN, MAPLE = Person("RT-LINDEN", "RT"), Person("RT-MAPLE", "RT")
@@ -33,13 +34,6 @@ def owners(world: World) -> tuple[str | None, str | None, str | None]:
     task = world.case().task
     assert task is not None
     return task.owner, task.person, task.status
-
-
-def refused(act: Callable[[], object]) -> str:
-    with pytest.raises(Refused) as why:
-        act()
-    assert str(why.value)
-    return why.value.reason
 
 
 # ── claim ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,9 +73,10 @@ def test_anybody_who_may_own_the_step_may_claim_what_was_offered_to_another() ->
 )
 def test_a_claim_is_refused(by: str, reason: str) -> None:
     world = waiting_for_assessment()
-    before = world.snapshot()
-    assert refused(lambda: claim(world.services, world.command(by))) == reason
-    assert world.snapshot() == before
+    entry = only_journaled(world, world.case().id, lambda: claim(world.services, world.command(by, id="c-1")))
+    assert (entry["reason"], entry["event"], entry["event_id"]) == (reason, "claimed", "c-1")
+    assert f"{entry['actor']}:{entry['actor_role']}" == by
+    assert violations(world) == []
 
 
 def test_what_is_claimed_is_not_claimed_by_another() -> None:
@@ -135,9 +130,10 @@ def test_reassigning_offers_it_to_somebody_else_with_the_reason() -> None:
 )
 def test_a_reassignment_is_refused(by: str, to: Person, why: str, reason: str) -> None:
     world = waiting_for_assessment()
-    before = world.snapshot()
-    assert refused(lambda: reassign(world.services, world.command(by), to=to, reason=why)) == reason
-    assert world.snapshot() == before
+    case = world.case().id
+    entry = only_journaled(world, case, lambda: reassign(world.services, world.command(by), to=to, reason=why))
+    assert (entry["reason"], entry["event"], f"{entry['actor']}:{entry['actor_role']}") == (reason, "reassigned", by)
+    assert violations(world) == []
 
 
 def test_the_new_person_must_still_be_on_shift_when_it_is_written() -> None:
@@ -176,10 +172,41 @@ def test_when_the_only_one_declines_the_fallback_is_asked() -> None:
 
 def test_a_decline_is_refused() -> None:
     world = waiting_for_assessment()
+    for by, why, reason in ((RT, "", "no_reason"), ("RT-MAPLE:RT", "x", "not_yours")):
+        command = world.command(by)
+        entry = only_journaled(world, command.case, lambda c=command, w=why: decline(world.services, c, reason=w))  # type: ignore[misc]
+        assert (entry["reason"], entry["event"], entry["actor"]) == (reason, "declined", command.by.id)
+
+
+def test_a_refused_command_given_again_is_journaled_once_and_answered_as_it_was() -> None:
+    world = waiting_for_assessment()
+    command = world.command(RN, id="c-1")
+    only_journaled(world, command.case, lambda: claim(world.services, command))
     before = world.snapshot()
-    assert refused(lambda: decline(world.services, world.command(RT), reason="")) == "no_reason"
-    assert refused(lambda: decline(world.services, world.command("RT-MAPLE:RT"), reason="x")) == "not_yours"
+    assert refused(lambda: claim(world.services, command)) == "wrong_role"
     assert world.snapshot() == before
+
+
+def test_a_refusal_is_journaled_for_the_case_as_it_is_when_it_is_written() -> None:
+    """Somebody claims the step in the moment in which the refusal is written: it is decided again, on the newer case."""
+    table = Between(MemoryTable())
+    world = waiting_for_assessment(staffed("northfield", table=table))
+    table.before_write(lambda: claim(world.services, world.command(RT)))
+    assert refused(lambda: claim(world.services, world.command(RN))) == "claimed_by_other"
+    entries = world.journal(world.case().id)[-2:]
+    assert [(entry["kind"], entry["reason"]) for entry in entries] == [
+        ("claimed", "claimed"),
+        ("refused", "claimed_by_other"),
+    ]
+    assert violations(world) == []
+
+
+def test_a_command_for_a_case_that_has_ended_is_journaled_there() -> None:
+    world = staffed("northfield")
+    play(world, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
+    entry = only_journaled(world, world.case().id, lambda: claim(world.services, world.command(RT)))
+    assert (entry["reason"], entry["actor"]) == ("case_ended", "RT-LINDEN")
+    assert violations(world) == []
 
 
 # ── override ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,21 +238,19 @@ def test_an_override_takes_the_arrow_and_leaves_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "transition", "why", "reason", "journaled"),
+    ("by", "transition", "why", "reason"),
     [
-        (LEAD, None, " ", "override_without_reason", False),
-        (RN, None, "seen", "wrong_role", True),
-        ("LEAD-GHOST:RT_LEAD", None, "seen", "not_on_shift", False),
-        (LEAD, "T-01", "seen", "no_such_override", True),
+        (LEAD, None, " ", "override_without_reason"),
+        (RN, None, "seen", "wrong_role"),
+        ("LEAD-GHOST:RT_LEAD", None, "seen", "not_on_shift"),
+        (LEAD, "T-01", "seen", "no_such_override"),
     ],
 )
-def test_an_override_is_refused(by: str, transition: str | None, why: str, reason: str, journaled: bool) -> None:
+def test_an_override_is_refused(by: str, transition: str | None, why: str, reason: str) -> None:
     world, arrow = overridable()
-    before = world.case()
-    assert refused(lambda: by_override(world, transition or arrow, by, reason=why)) == reason
-    after = world.case()
-    assert (after.state, after.visit, after.task) == (before.state, before.visit, before.task)
-    assert after.seq == before.seq + journaled, "an attempt to pass over a guard is part of the case's course"
+    case = world.case().id
+    entry = only_journaled(world, case, lambda: by_override(world, transition or arrow, by, reason=why))
+    assert (entry["reason"], entry["event"], f"{entry['actor']}:{entry['actor_role']}") == (reason, "overridden", by)
     assert violations(world) == []
 
 

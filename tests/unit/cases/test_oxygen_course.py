@@ -80,6 +80,100 @@ def test_a_patient_whose_saturation_nobody_reported_is_not_in_target() -> None:
     assert world.state() == "titrating"
 
 
+def test_above_target_with_an_unknown_setting_counts_as_too_much_oxygen() -> None:
+    world = staffed("northfield")
+    for type, by, data in (
+        ("oxygen_ordered", MD, {"order_id": "O1", "age_years": 70}),
+        ("oxygen_changed", RN, {"device": "simple mask"}),
+        ("assessment_completed", RT, {}),
+        ("oxygen_changed", RT, {"device": "simple mask", "spo2_percent": 100}),
+    ):
+        world.now += 60
+        world.place(type, by=by, **data)
+    assert world.state() == "titrating"
+
+
+# ── a saturation that is too old to be relied on ─────────────────────────────────────────────────────────────────────────
+
+HOUR = 3600.0
+
+
+def stable(at: float = 95, flow: float = 2) -> World:
+    world = assessed()
+    assert titrated(world, at, flow=flow) == "stable"
+    return world
+
+
+@pytest.mark.parametrize(("age", "state"), [(4 * HOUR, "weaning"), (4 * HOUR + 1, "assessment_due")])
+def test_nobody_is_weaned_by_a_saturation_older_than_four_hours(age: float, state: str) -> None:
+    world = stable()
+    world.now += age
+    world.place("weaning_started", by=RT)
+    assert world.state() == state
+    assert world.owner() == "RT"
+
+
+@pytest.mark.parametrize(("age", "state"), [(4 * HOUR, "trial_off"), (4 * HOUR + 1, "assessment_due")])
+def test_oxygen_turned_off_is_a_trial_only_while_the_saturation_is_known(age: float, state: str) -> None:
+    world = stable()
+    world.now += age
+    world.place("oxygen_changed", by=RN, flow_l_min=0)
+    assert world.state() == state
+
+
+def test_a_new_saturation_makes_an_old_one_good_again() -> None:
+    world = stable()
+    world.now += 5 * HOUR
+    assert world.place("spo2_observed", spo2_percent=95).outcome == "recorded"
+    world.place("weaning_started", by=RT)
+    assert world.state() == "weaning"
+
+
+@pytest.mark.parametrize("flow", [0, 1])
+def test_while_weaning_an_old_saturation_brings_the_therapist_to_measure_it(flow: float) -> None:
+    world = stable()
+    world.now += 3 * HOUR
+    world.place("weaning_started", by=RT)
+    world.now += HOUR + 1
+    placed = world.place("oxygen_changed", by=RT, flow_l_min=flow)
+    assert placed.transitions == ("T-49",)
+    assert (world.state(), world.owner()) == ("titrating", "RT")
+
+
+def test_on_room_air_an_old_saturation_brings_the_therapist_to_measure_it() -> None:
+    world = stable()
+    world.now += 4 * HOUR - 60
+    world.place("oxygen_changed", by=RN, flow_l_min=0)
+    world.now += 120
+    assert world.place("oxygen_changed", by=RN, flow_l_min=0).transitions == ("T-49",)
+    assert (world.state(), world.owner()) == ("titrating", "RT")
+
+
+@pytest.mark.parametrize(("saturation", "state"), [(94, "stable"), (93, "titrating"), (91, "titrating")])
+def test_an_assessment_that_finds_a_stable_patient_below_target_is_acted_on(saturation: float, state: str) -> None:
+    world = stable()
+    world.now += 60
+    world.place("assessment_completed", by=RT, spo2_percent=saturation)
+    assert world.state() == state
+
+
+def test_an_old_saturation_ends_neither_assessment_nor_titration() -> None:
+    """Measured when oxygen was started; seen four hours later, after every escalation."""
+    world = staffed("northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.place("oxygen_changed", by=RN, flow_l_min=2, spo2_percent=96)
+    world.now += 4 * HOUR + 1
+    world.place("assessment_completed", by=RT)
+    placed = world.place("oxygen_changed", by=RT, flow_l_min=2)
+    assert placed.transitions == ("T-23",)
+    world.now += 60
+    assert world.place("oxygen_changed", by=RT, flow_l_min=3).outcome == "recorded"
+    assert world.state() == "titrating"
+    world.now += 60
+    world.place("spo2_observed", spo2_percent=96)
+    assert world.state() == "stable"
+
+
 # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -186,6 +280,51 @@ def test_a_provider_does_not_cosign_their_own_signature() -> None:
     same = world.place("note_cosigned", by=f"{signer}:PROVIDER", facility="southgate", note_id="N1")
     assert (same.outcome, same.reason) == ("refused", "same_performer")
     assert world.place("note_cosigned", by=MD, facility="southgate", note_id="N1").outcome == "moved"
+
+
+def test_a_charge_nurse_who_must_find_a_provider_does_not_cosign_in_their_place() -> None:
+    world = staffed("southgate")
+    play(world, courses(OXYGEN, "southgate")["T-58", "awaiting_cosign"], "southgate")
+    assert (world.state("southgate"), world.owner("southgate")) == ("cosign_overdue", "CHARGE_NURSE")
+    world.now += 60
+    own = world.place("note_cosigned", by=CHARGE, facility="southgate", note_id="N1")
+    assert (own.outcome, own.reason) == ("refused", "wrong_role")
+    assert world.place("note_cosigned", by=MD, facility="southgate", note_id="N1").transitions == ("T-57",)
+
+
+# ── filing ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_still_not_filed_is_told_to_the_charge_nurse_who_may_have_it_filed_again() -> None:
+    world = staffed("northfield")
+    play(world, courses(OXYGEN, "northfield")["T-68", "filing_failed"], "northfield")
+    assert (world.state(), world.owner()) == ("filing_overdue", "CHARGE_NURSE")
+    world.now += 60
+    assert world.place("filing_retry_requested", by=CHARGE).transitions == ("T-67",)
+    arrive(world)
+    assert world.state() == "complete"
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize(
+    "state", [s.name for s in OXYGEN.states if s.kind is StateKind.WAITING and "filing" not in s.name]
+)
+def test_filing_again_is_refused_while_nothing_has_failed(state: str) -> None:
+    facility, course = way_to(state)
+    world = staffed(facility)
+    play(world, course, facility)
+    answer = world.place("filing_retry_requested", by=RT, facility=facility)
+    assert (answer.outcome, answer.reason) == ("refused", "declared")
+    assert "no filing has failed" in answer.because
+
+
+@pytest.mark.parametrize("state", ["filing", "confirming"])
+def test_filing_again_is_ignored_while_it_is_being_filed(state: str) -> None:
+    facility, course = way_to(state)
+    world = staffed(facility)
+    play(world, course, facility)
+    answer = world.place("filing_retry_requested", by=LEAD, facility=facility)
+    assert (answer.outcome, answer.because) == ("ignored", "it is being filed already")
 
 
 # ── the patient's life goes on ───────────────────────────────────────────────────────────────────────────────────────────

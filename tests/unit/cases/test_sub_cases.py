@@ -380,8 +380,8 @@ def test_the_report_loses_a_race_and_is_decided_again() -> None:
     assert wrong(ward) == []
 
 
-def test_an_end_that_nobody_waits_for_moves_nothing() -> None:
-    """The parent left the state by its deadline; how the sub-case ends is no news for the state it is in now."""
+def test_an_end_that_nobody_waits_for_moves_nothing_and_is_journaled() -> None:
+    """The parent left the state; how the sub-case ends is no news for the state it is in now, but nothing is lost silently."""
     ward = Ward().ordered()
     kit_due = ward.kit.case.due
     assert kit_due is not None
@@ -390,7 +390,34 @@ def test_an_end_that_nobody_waits_for_moves_nothing() -> None:
     before = ward.journal(ward.parent.id)
     ward.pass_time(2 * HOUR)
     assert (ward.kit.state, ward.parent.state) == ("expired", "off")
-    assert ward.journal(ward.parent.id) == before
+    *journal, late = ward.journal(ward.parent.id)
+    assert journal == before
+    assert (late["kind"], late["event"], late["reason"]) == ("recorded", "kit.expired", "sub_case_ended_late")
+    mark = ward.row(ward.services.keys.mark("northfield", f"sub-case-ended#{ward.kit.id}", "leaving"))
+    assert (mark["outcome"], mark["reason"], mark["case"]) == ("ignored", "sub_case_ended_late", ward.parent.id)
+    settle(ward.services, ward.kit)
+    assert len(ward.journal(ward.parent.id)) == len(before) + 1, "once"
+    assert wrong(ward) == []
+
+
+def test_a_state_that_the_parent_went_on_to_may_answer_the_end_itself() -> None:
+    """It waits for no sub-case of its own, and says what the end of the one before means there."""
+    definition = leaving(needed=1)
+    definition = definition.model_copy(
+        update={
+            "transitions": tuple(
+                t.model_copy(update={"sources": (*t.sources, "planned")}) if t.id == "L-7" else t
+                for t in definition.transitions
+            )
+        }
+    )
+    ward = Ward(definition).prepared()
+    ward.send_on("note_written", RN)
+    ward.now += 60
+    ward.send_on("discharge_plan_cancelled", MD)
+    assert ward.parent.state == "planned"
+    ward.place("equipment_delivered", by=RN, place="home")
+    assert (ward.parent.state, last(ward, ward.parent.id)) == ("gone", ("moved", "L-7", "kit.delivered", "gone"))
     assert wrong(ward) == []
 
 
@@ -408,10 +435,11 @@ def test_the_end_of_an_earlier_sub_case_is_not_taken_for_that_of_the_present_one
     before = ward.journal(row.id)
     ward.now += 60
     ward.place("equipment_delivered", by=RN, place="home")
-    assert (ward.kit.state, ward.parent.state, ward.journal(row.id)) == ("delivered", "ordering", before)
-    settle(ward.services, ward.parent)
-    ward.following.run()
-    assert ward.kits[1].parent == Parent(row.id, 6)
+    assert (ward.kits[0].state, ward.parent.state, ward.parent.visit) == ("delivered", "ordering", row.visit)
+    *journal, late = ward.journal(row.id)
+    assert journal == before
+    assert (late["kind"], late["event"], late["reason"]) == ("recorded", "kit.delivered", "sub_case_ended_late")
+    assert ward.kits[1].parent == Parent(row.id, 6), "its place is free now, so another is opened at once"
     assert wrong(ward) == []
 
 

@@ -11,7 +11,7 @@ from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.outcome import Placed
 from functions.cases.quarantine import quarantined
-from functions.cases.sweep import LOOK_FOR_MIRROR_SECONDS, Looked, Mended, _look_again, mend, sweep
+from functions.cases.sweep import CHECK_EMR_SECONDS, LOOK_FOR_MIRROR_SECONDS, Looked, Mended, _look_again, mend, sweep
 from functions.cases.table import Delete, Index, Key, Update
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, courses, play, staffed
@@ -60,11 +60,12 @@ def test_nothing_is_looked_at_before_its_time() -> None:
 
 def test_a_case_that_needs_nothing_is_looked_at_again_after_its_deadline() -> None:
     world = running()
+    due = world.case().case.due
+    assert due is not None
+    world.now = due - 1800
     world.table.update(Update(keys.meta(world.case().id), set={"look_at": world.now}))
     before = world.journal(world.case().id)
     assert mended(world) == [Mended.NOTHING]
-    due = world.case().case.due
-    assert due is not None
     assert look_at(world) == due + 60
     assert world.sweep() == []
     assert world.journal(world.case().id) == before
@@ -125,6 +126,11 @@ def test_a_case_that_ended_with_its_execution_is_left_alone_for_good() -> None:
     ended.mirrors.show(ended.case())
     ended.now += 61
     assert mended(ended) == [Mended.NOTHING]
+    assert ended.sweep() == []
+    assert ended.mirrors.checked == []
+    ended.now += CHECK_EMR_SECONDS
+    assert mended(ended) == [Mended.NOTHING]
+    assert len(ended.mirrors.checked) == 1, "once more the EMR is searched for what it should show"
     assert look_at(ended) is None
     assert ended.sweep() == []
     assert ended.mirrors.asked == []
@@ -140,7 +146,8 @@ def test_an_emr_that_does_not_show_the_end_of_a_case_is_asked_again_until_it_doe
     ended.mirrors.show(ended.case())
     ended.now += LOOK_FOR_MIRROR_SECONDS + 1
     assert mended(ended) == [Mended.NOTHING]
-    assert look_at(ended) is None
+    assert len(set(ended.mirrors.asked)) == 2
+    assert look_at(ended) == (ended.case().ended_at or 0) + CHECK_EMR_SECONDS
 
 
 def test_a_case_whose_execution_failed_on_the_way_to_its_end_is_followed_to_it_by_another() -> None:
@@ -188,7 +195,7 @@ def test_a_deadlines_own_timer_gets_a_minute_before_the_sweep_looks() -> None:
     due = world.case().case.due
     assert due is not None
     world.now = due + 59
-    assert world.sweep() == []
+    assert Mended.OVERDUE not in mended(world)
     assert world.state() == "assessment_due"
 
 

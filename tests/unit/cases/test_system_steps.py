@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from functions.cases import keys
-from functions.cases.follow import SUPERSEDED
-from functions.cases.rows import CaseRow
+from functions.cases.rows import SUPERSEDED, CaseRow
 from functions.cases.table import Update
 from functions.cases.work import perform
 from statemachines.definition import Definition, Late

@@ -104,6 +104,62 @@ def test_what_somebody_changed_in_the_emr_is_put_right() -> None:
     assert emr.all("Task")[0]["status"] == OXYGEN.state(world.state()).emr.status
 
 
+def measured(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    names = ("EmrTasksMended", "EmrDuplicatesRetired")
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {name: sum(sum(d.get(name, [])) for d in documents) for name in names if any(name in d for d in documents)}
+
+
+def test_a_task_that_somebody_deleted_in_the_emr_is_there_again_after_a_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world, emr = running(), FakeEmr()
+    brings = writeback(world, emr)
+    brings.bring(world.case().id)
+    emr.resources.clear()
+    brings.bring(world.case().id, check=True)
+    (task,) = emr.all("Task")
+    assert task["status"] == OXYGEN.state(world.state()).emr.status
+    assert measured(capsys) == {"EmrTasksMended": 1}
+
+
+def test_a_task_that_somebody_doubled_in_the_emr_is_one_again_after_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    world, emr = running(), FakeEmr()
+    brings = writeback(world, emr)
+    brings.bring(world.case().id)
+    (ours,) = emr.all("Task")
+    emr.store({name: value for name, value in ours.items() if name not in ("id", "meta")})
+    brings.bring(world.case().id)
+    assert len(emr.all("Task", status=ours["status"])) == 2, "only a check searches where the ledger knows the Task"
+    brings.bring(world.case().id, check=True)
+    (kept,) = emr.all("Task", status=ours["status"])
+    assert kept["id"] == ours["id"]
+    assert len(emr.all("Task", status="entered-in-error")) == 1
+    assert measured(capsys) == {"EmrDuplicatesRetired": 1}
+
+
+def test_a_task_that_somebody_changed_in_the_emr_is_put_right_and_counted_by_a_check(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world, emr = running(), FakeEmr()
+    brings = writeback(world, emr)
+    brings.bring(world.case().id)
+    emr.store({**emr.all("Task")[0], "status": "entered-in-error"})
+    brings.bring(world.case().id, check=True)
+    assert emr.all("Task")[0]["status"] == OXYGEN.state(world.state()).emr.status
+    assert measured(capsys) == {"EmrTasksMended": 1}
+
+
+def test_a_check_that_finds_everything_right_or_brings_news_counts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    world, emr = running(), FakeEmr()
+    brings = writeback(world, emr)
+    brings.bring(world.case().id, check=True)
+    brings.bring(world.case().id, check=True)
+    claim(world.services, world.command(RT))
+    brings.bring(world.case().id, check=True)
+    assert measured(capsys) == {}
+
+
 def test_an_emr_that_is_away_is_tried_again_and_one_that_refuses_is_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

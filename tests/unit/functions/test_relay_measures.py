@@ -117,7 +117,10 @@ def test_intake_counts_every_message_once() -> None:
     again = placed._replace(duplicate=True)
     assert intake_measures([again], 101.5) == [Measure("Duplicates", 1, "Count", where)]
     kept = Kept("id", "no_case", "where", "mend", 100.0, 1)
-    assert intake_measures(kept, 101.5) == [Measure("Quarantined", 1, "Count", {"reason": "no_case"})]
+    assert intake_measures(kept, 101.5) == [
+        Measure("Quarantined", 1, "Count", {"reason": "no_case"}),
+        Measure("Quarantined", 1, "Count", {}),
+    ]
 
 
 def test_a_clock_that_runs_behind_measures_no_negative_time() -> None:

@@ -79,14 +79,22 @@ def test_somebody_without_a_role_is_nobody(capsys: pytest.CaptureFixture[str]) -
     assert "is not PERSON:ROLE" in capsys.readouterr().err
 
 
-def test_one_message_or_all_are_redriven(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = command.parser()
-    assert parser.parse_args(["redrive", "--all"]).all
-    assert parser.parse_args(["redrive", "abc"]).id == "abc"
-    for wrong in (["redrive"], ["redrive", "abc", "--all"]):
+def test_what_is_redriven_is_named_in_one_way(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (
+        [], ["abc", "--all"], ["abc", "--reason", "no_case"], ["--all", "--facility", "northfield"], ["--with", "x.json", "--all"],
+        ["--with", "x.json", "a", "b"],
+    ):  # fmt: skip
         with pytest.raises(SystemExit):
-            parser.parse_args(wrong)
-    capsys.readouterr()
+            command.main(["quarantine", "redrive", *wrong])
+        assert "baton quarantine redrive: error: " in capsys.readouterr().err
+
+
+def test_quarantine_lists_without_another_word() -> None:
+    parser = command.parser()
+    alone, listing = parser.parse_args(["quarantine"]), parser.parse_args(["quarantine", "list", "--reason", "no_case"])
+    assert alone.handler is listing.handler
+    assert (alone.reason, listing.reason) == (None, "no_case")
+    assert not parser.parse_args(["quarantine", "show", "abc"]).phi, "patients' data are shown only when asked for"
 
 
 def test_each_command_with_a_module_takes_its_arguments_there(capsys: pytest.CaptureFixture[str]) -> None:

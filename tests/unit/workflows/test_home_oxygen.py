@@ -451,7 +451,6 @@ def test_a_merged_record_is_known() -> None:
     assert hospital.of(PLAN).patient == "P-9"
 
 
-@pytest.mark.xfail(strict=True, reason="a case that is told by its patient keeps its place under the record that ended")
 def test_what_is_said_of_the_surviving_record_reaches_the_case() -> None:
     hospital = discharged()
     tell(hospital, "patient_merged", patient="P-1", surviving_patient="P-9")

@@ -1,0 +1,184 @@
+"""Two records of one patient are merged: a case that is told by its patient is told by the record that survives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.cases import keys
+from functions.cases.adapters.memory import MemoryTable
+from functions.cases.merging import MAX_MERGES, MERGED_INTO, survivor_of
+from functions.cases.outcome import Placed
+from functions.cases.rows import CaseRow
+from functions.cases.table import Key, Put
+from statemachines.definition import Correlation, Unplaced
+from statemachines.workflows.oxygen import OXYGEN
+from tests.support.course import PERSON
+from tests.support.invariants import violations
+from tests.support.tables import Between, touches
+from tests.support.world import World
+
+MD, RN = PERSON["PROVIDER"], PERSON["RN"]
+BY_PATIENT = OXYGEN.model_copy(update={"correlation": Correlation.PATIENT})
+
+
+def world(table: Between | None = None) -> World:
+    """A facility that tells oxygen cases apart by the patient."""
+    made = World(definitions={"oxygen": BY_PATIENT}, table=table)
+    made.on_shift(*PERSON.values(), hours=200)
+    return made
+
+
+def order(made: World, patient: str) -> CaseRow:
+    made.now += 60
+    placed = made.place("oxygen_ordered", by=MD, order_id="O1", age_years=70, patient=patient)
+    return next(row for row in made.cases() if row.id == placed.case)
+
+
+def merge(made: World, patient: str, into: str) -> Placed:
+    made.now += 60
+    return made.place("patient_merged", by="ADT:SYSTEM", patient=patient, surviving_patient=into)
+
+
+def see(made: World, patient: str, **event: Any) -> Placed:
+    made.now += 60
+    return made.place("spo2_observed", patient=patient, spo2_percent=95, **event)
+
+
+def case(made: World, id: str) -> CaseRow:
+    return next(row for row in made.cases() if row.id == id)
+
+
+def key(made: World, patient: str) -> str:
+    return made.services.keys.correlation("northfield", "oxygen", patient)
+
+
+def test_the_case_is_found_by_both_records_after_the_merge() -> None:
+    made = world()
+    opened = order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    assert (case(made, opened.id).correlation, case(made, opened.id).patient) == (key(made, "P-9"), "P-9")
+    for patient in ("P-9", "P-1"):
+        assert see(made, patient).case == opened.id
+    assert violations(made) == []
+
+
+def test_the_place_moves_in_the_commit_of_the_merge() -> None:
+    """The merge loses a race for the survivor's place, and is decided again with what is there now."""
+    table = Between(MemoryTable())
+    made = world(table)
+    opened = order(made, "P-1")
+    table.before_write(lambda: order(made, "P-9"), of=touches(key(made, "P-9")))
+    merge(made, "P-1", "P-9")
+    assert table.happened == 1
+    assert case(made, opened.id).correlation == key(made, "P-1")
+    assert made.journal(opened.id)[-1]["reason"] == "two_cases_after_merge"
+    assert violations(made) == []
+
+
+def test_a_survivor_with_an_open_case_keeps_it_and_the_journal_calls_for_a_person() -> None:
+    made = world()
+    ours, theirs = order(made, "P-1"), order(made, "P-9")
+    merge(made, "P-1", "P-9")
+    entry = made.journal(ours.id)[-1]
+    assert (entry["kind"], entry["event"], entry["reason"]) == ("recorded", "patient_merged", "two_cases_after_merge")
+    assert (case(made, ours.id).patient, case(made, ours.id).correlation) == ("P-9", key(made, "P-1"))
+    assert (see(made, "P-9").case, see(made, "P-1").case) == (theirs.id, ours.id)
+    assert violations(made) == []
+    made.place("order_cancelled", by=MD, patient="P-1", reason="one is enough")
+    assert (case(made, ours.id).state, case(made, theirs.id).state) == ("cancelled", "ordered")
+    assert see(made, "P-1").outcome in {"refused", "ignored"}
+    assert violations(made) == []
+
+
+def test_the_place_of_a_survivor_whose_case_has_ended_is_taken() -> None:
+    made = world()
+    ended = order(made, "P-9")
+    made.place("order_cancelled", by=MD, patient="P-9", reason="a mistake")
+    opened = order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    assert see(made, "P-9").case == opened.id != ended.id
+    assert violations(made) == []
+
+
+def test_merged_again_and_back_it_is_found_by_every_record() -> None:
+    made = world()
+    opened = order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    merge(made, "P-9", "P-12")
+    for patient in ("P-1", "P-9", "P-12"):
+        assert see(made, patient).case == opened.id
+    merge(made, "P-12", "P-1")
+    for patient in ("P-1", "P-9", "P-12"):
+        assert see(made, patient).case == opened.id
+    assert violations(made) == []
+
+
+def test_after_its_end_another_is_opened_for_either_record_and_there_is_one() -> None:
+    made = world()
+    first = order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    made.place("order_cancelled", by=MD, patient="P-9", reason="a mistake")
+    assert case(made, first.id).state == "cancelled"
+    second = order(made, "P-1")
+    assert second.id != first.id
+    assert see(made, "P-9").case == see(made, "P-1").case == second.id
+    assert made.place("oxygen_ordered", by=MD, order_id="O2", age_years=70, patient="P-9").outcome == "refused", (
+        "it is ordered already"
+    )
+    assert violations(made) == []
+
+
+def test_what_came_early_for_either_record_reaches_the_next_case() -> None:
+    made = world()
+    order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    made.place("order_cancelled", by=MD, patient="P-9", reason="a mistake")
+    for patient in ("P-1", "P-9"):
+        made.now += 1
+        early = made.place("oxygen_changed", by=RN, patient=patient, id=f"early-{patient}", flow_l_min=2)
+        assert (early.outcome, OXYGEN.events[1].unplaced) == ("held_early", Unplaced.HOLD)
+    opened = order(made, "P-1")
+    assert case(made, opened.id).state == "assessment_due"
+    for patient in ("P-1", "P-9"):
+        mark = made.mark(f"early-{patient}")
+        assert mark is not None
+        assert mark["case"] == opened.id
+    assert violations(made) == []
+
+
+def test_a_merge_that_ends_with_the_commit_of_an_end_writes_the_place_once() -> None:
+    states = tuple(
+        s.model_copy(update={"records": {k: v for k, v in s.records.items() if k != "patient_merged"}})
+        for s in BY_PATIENT.states
+    )
+    ends = next(t for t in BY_PATIENT.transitions if t.id == "T-82").model_copy(
+        update={"id": "T-99", "on": "patient_merged"}
+    )
+    definition = BY_PATIENT.model_copy(update={"states": states, "transitions": (*BY_PATIENT.transitions, ends)})
+    made = World(definitions={"oxygen": definition})
+    made.on_shift(*PERSON.values(), hours=200)
+    opened = order(made, "P-1")
+    assert merge(made, "P-1", "P-9").transitions == ("T-99",)
+    place = made.row(Key(key(made, "P-9"), keys.OPEN))
+    assert (place["case"], place["closed_at"]) == (opened.id, made.now)
+    assert violations(made) == []
+
+
+def test_a_case_that_is_told_by_its_encounter_keeps_its_place() -> None:
+    made = World()
+    made.on_shift(*PERSON.values(), hours=200)
+    opened = order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    assert case(made, opened.id).correlation == opened.correlation
+    assert see(made, "P-9").case == opened.id
+    assert violations(made) == []
+
+
+def test_places_that_lead_in_a_circle_are_a_fault() -> None:
+    made = world()
+    here = Key(key(made, "P-1"), keys.OPEN)
+    made.table.write((Put({"pk": here.pk, "sk": here.sk, "case": "c", "closed_at": 1, MERGED_INTO: here.pk}),))
+    with pytest.raises(LookupError, match=f"more than {MAX_MERGES} times"):
+        survivor_of(made.services, here.pk)

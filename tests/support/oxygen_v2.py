@@ -23,7 +23,7 @@ cosign_within: ParameterTerm = parameter(
 )
 
 on_too_much: AnyGuard = oxygen.above & ~oxygen.on_room_air
-unsafe: AnyGuard = oxygen.below | oxygen.spo2.fell(oxygen.fall) | on_too_much
+unsafe: AnyGuard = oxygen.measured & (oxygen.below | oxygen.spo2.fell(oxygen.fall) | on_too_much)
 """Written anew: above target on oxygen calls for assessment in everybody."""
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from local.diagram.render import svg
+from local.differing import places
 from statemachines.compile.asl import asl_text
 from statemachines.compile.dot import dot
-from statemachines.compile.handoffs import markdown
+from statemachines.compile.handoffs import csv_rows, markdown
 from statemachines.compile.mermaid import mermaid
 from statemachines.definition import Definition, digest, dump, load
 from statemachines.published import FOLDER
 from statemachines.workflows import WORKFLOWS
 
 COMMAND = "baton compile"
+NAMED = 5
+"""So many changed fields are named in an error."""
 
 
 class PublishedVersionChanged(ValueError):
@@ -58,17 +62,18 @@ def _files(definition: Definition, picture: str) -> Mapping[str, str]:
         "diagram.svg": picture,
         "diagram.mmd": mermaid(definition),
         "handoffs.md": markdown(definition),
+        "handoffs.csv": csv_rows(definition),
     }
 
 
 def _bring(file: Path, text: str, check: bool, folder: Path) -> list[str]:
-    current = file.read_text(encoding="utf-8") if file.is_file() else None
+    current = file.read_bytes().decode() if file.is_file() else None
     if current == text:
         return []
     if check:
         return [f"{'missing' if current is None else 'stale'}: {_shown(file, folder)} (run: {COMMAND})"]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
+    file.write_bytes(text.encode())  # as it is: the lines of a CSV end as its standard says
     return [_shown(file, folder)]
 
 
@@ -83,11 +88,22 @@ def _conflicts(definition: Definition, folder: Path) -> bool:
 
 
 def _conflict(definition: Definition, folder: Path) -> str:
+    place = _place(definition, folder)
     return (
-        f"changed: {definition.workflow} {definition.version} is published with other content than its source has. "
+        f"changed: {definition.workflow} {definition.version} is published with other content than its source has"
+        f"{_where(definition, place / 'workflow.json')}. "
         "Give the workflow a new version; only if it was never deployed, "
-        f"delete {_shown(_place(definition, folder), folder)} and run: {COMMAND}"
+        f"delete {_shown(place, folder)} and run: {COMMAND}"
     )
+
+
+def _where(definition: Definition, document: Path) -> str:
+    """The fields that differ from what was published, as far as its document tells."""
+    if not document.is_file():
+        return ""
+    found = list(places(json.loads(document.read_bytes()), json.loads(dump(definition))))
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return f": {', '.join(found[:NAMED])}{more}" if found else ""
 
 
 def _published_earlier(sources: Iterable[Definition], folder: Path) -> tuple[list[Definition], list[str]]:

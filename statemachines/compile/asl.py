@@ -12,9 +12,10 @@ of its time (``Sandbox.Timedout``) are all tried again, and a deadline never is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from statemachines.compile.arrows import leaving
 from statemachines.definition import Definition, State, StateKind, Transition, Work, digest
 
 FOLLOW = "${FollowFunctionArn}"
@@ -70,8 +71,9 @@ def asl(definition: Definition) -> dict[str, Any]:
     """The Amazon States Language of a workflow (JSONPath). Raises NotCompilable."""
     _check(definition)
     parts = [(_RESUME, _resume(definition))]
+    arrows = leaving(definition)
     for state in definition.states:
-        parts += _parts(definition, state)
+        parts += _parts(state, arrows[state.name])
     parts += [
         (_SUPERSEDED, {"Type": "Succeed", "Comment": "A newer generation follows the case"}),
         (_UNKNOWN_STATE, _fail(_UNKNOWN_STATE, "The input names a state that this version does not have")),
@@ -115,10 +117,10 @@ def _check(definition: Definition) -> None:
         for name in (*transition.sources, *((transition.target,) if transition.target is not None else ())):
             if name not in names:
                 raise NotCompilable(f"{transition.id} names the state {name!r}, which the workflow does not have")
-    for state in definition.states:
-        ids = [t.id for t in _leaving(definition, state)]
+    for name, arrows in leaving(definition).items():
+        ids = [t.id for t in arrows]
         for twice in {id for id in ids if ids.count(id) > 1}:
-            raise NotCompilable(f"two transitions {twice!r} leave {state.name}: a transition's id is unique")
+            raise NotCompilable(f"two transitions {twice!r} leave {name}: a transition's id is unique")
 
 
 def _resume(definition: Definition) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _resume(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _parts(definition: Definition, state: State) -> Iterable[tuple[str, dict[str, Any]]]:
+def _parts(state: State, leaving: Sequence[Transition]) -> Iterable[tuple[str, dict[str, Any]]]:
     if state.kind is StateKind.END:
         yield state.name, {"Type": "Succeed", "Comment": state.title}
         return
@@ -145,7 +147,7 @@ def _parts(definition: Definition, state: State) -> Iterable[tuple[str, dict[str
             raise NotCompilable(f"{state.name} is a system state without work: say what the system does there")
         yield state.name, _work(state, state.work, given_up, after)
         yield given_up, _ask_follow({"action": "give_up", "work": state.work.name, **_IDS}, after)
-    yield after, _after(definition, state)
+    yield after, _after(state, leaving)
 
 
 def _wait(state: State, late: str, after: str) -> dict[str, Any]:
@@ -194,8 +196,8 @@ def _invoke(function: str, payload: Mapping[str, str], seconds: int) -> dict[str
     }
 
 
-def _after(definition: Definition, state: State) -> dict[str, Any]:
-    taken = [_when("$.transition", t.id, t.target or state.name) for t in _leaving(definition, state)]
+def _after(state: State, leaving: Sequence[Transition]) -> dict[str, Any]:
+    taken = [_when("$.transition", t.id, t.target or state.name) for t in leaving]
     return {
         "Type": "Choice",
         "Choices": [
@@ -206,10 +208,6 @@ def _after(definition: Definition, state: State) -> dict[str, Any]:
         ],
         "Default": _UNKNOWN_TRANSITION,
     }
-
-
-def _leaving(definition: Definition, state: State) -> list[Transition]:
-    return [transition for transition in definition.transitions if state.name in transition.sources]
 
 
 def _when(path: str, value: str, target: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ _BOX_WIDTH = 60
 """Characters in a line of the text in a box around states."""
 _CARD_WIDTH = 34
 """Characters in a line of a state's card."""
+VEIL = f"{PAPER}cc"
+"""Behind an arrow's label: a line that crosses it stays visible, and the words stay readable."""
 
 
 def dot(definition: Definition) -> str:
@@ -196,6 +198,8 @@ class _Drawing:
             attributes = self._said(arrow.transitions)
         if arrow.target in self._beside_start:
             attributes["constraint"] = "false"
+        if not arrow.late and arrow.source in self._beside.get(arrow.target, ()):
+            attributes["weight"] = "0"  # a row follows its time limits; the way back has no say in its order
         return f"  {quoted(arrow.source)} -> {quoted(arrow.target)} {attribute_list(attributes)}"
 
     def _main(self, transitions: Sequence[Transition]) -> dict[str, str]:
@@ -219,7 +223,7 @@ class _Drawing:
                 lines += wrapped(reason, _ARROW_WIDTH + 2, MUTED, italic=True)
         return (
             '<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD WIDTH="5"></TD><TD>'
-            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{paragraph(lines)}</TABLE></TD></TR></TABLE>>'
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1" BGCOLOR="{VEIL}">{paragraph(lines)}</TABLE></TD></TR></TABLE>>'
         )
 
     def _told(self, transition: Transition) -> str:

@@ -51,9 +51,10 @@ def wrapped(text: str, width: int, colour: str, size: int = 9, *, italic: bool =
 def balanced(text: str, width: int) -> list[str]:
     """Wrapped to ``width`` characters in as few lines as that takes, and no wider than they need: no word is left alone."""
     lines = textwrap.wrap(text, width, break_long_words=False)
-    for narrower in range(width - 1, 0, -1):
+    # Every width down to that of the longest line gives the same lines, so the next to try is one less.
+    while lines and (narrower := max(map(len, lines)) - 1) > 0:
         closer = textwrap.wrap(text, narrower, break_long_words=False)
-        if len(closer) > len(lines) or max(map(len, closer), default=0) > narrower:
+        if len(closer) > len(lines) or max(map(len, closer)) > narrower:
             break
         lines = closer
     return lines

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from statemachines.compile.arrows import arriving, leaving
 from statemachines.compile.markdown import anchor, broken, cell, section, table
 from statemachines.compile.wording import LONGEST_GUARD, TIME_LIMIT_PASSED, Wording
 from statemachines.definition import (
@@ -42,34 +43,66 @@ def markdown(definition: Definition) -> str:
 
 
 def csv_rows(definition: Definition) -> str:
-    """Every arrow as CSV (RFC 4180, with a heading row), for spreadsheets."""
+    """Every hand-off as CSV (RFC 4180, with a heading row): who initiates, performs, validates and is escalated to."""
     wording = Wording(definition)
+    states = {state.name: state for state in definition.states}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(
-        ["id", "from", "event", "condition", "to", "who may", "override by", "not also performer of", "because"]
-    )
+    writer.writerow(_COLUMNS)
     for t in definition.transitions:
-        writer.writerow(
-            [
-                t.id,
-                wording.states(t.sources) if t.sources else "(opens a case)",
-                wording.event(t.on),
-                wording.guard(t.when, defaults=True) if t.when is not None else "",
-                wording.state(t.target) if t.target is not None else "(stays)",
-                wording.roles(t.by),
-                wording.roles(t.override_by),
-                ", ".join(t.separate_from),
-                t.because,
-            ]
-        )
+        for target in _targets(t):
+            state = states[target]
+            closed = state.kind is StateKind.END
+            limit = wording.duration(state.deadline.within) if state.deadline is not None else ""
+            writer.writerow(
+                [
+                    t.id,
+                    wording.states(t.sources) if t.sources else "(opens a case)",
+                    wording.event(t.on),
+                    wording.guard(t.when, defaults=True) if t.when is not None else "",
+                    wording.roles(t.by),
+                    wording.roles(t.override_by),
+                    ", ".join(t.separate_from),
+                    state.title if t.target is not None else f"{state.title} (stays)",
+                    "" if closed else wording.role(state.owner),
+                    "" if closed else wording.does(state),
+                    "" if closed or state.validates is None else wording.role(state.validates),
+                    "" if closed or state.escalates_to is None else wording.role(state.escalates_to),
+                    limit,
+                    t.because,
+                ]
+            )
     return out.getvalue()
+
+
+_COLUMNS = (
+    "id",
+    "from",
+    "event",
+    "condition",
+    "initiates",
+    "by override",
+    "not who performed",
+    "to",
+    "performs",
+    "has to",
+    "validates",
+    "escalates to",
+    "within",
+    "because",
+)
+
+
+def _targets(transition: Transition) -> tuple[str, ...]:
+    """The states that an arrow leads to: one, or each that it leaves and comes back to."""
+    return (transition.target,) if transition.target is not None else transition.sources
 
 
 class _Page:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self.wording = Wording(definition)
+        self.leaving, self.arriving = leaving(definition), arriving(definition)
         self.work_events = {
             f"{state.work.name}.{outcome}"
             for state in definition.states
@@ -89,6 +122,18 @@ class _Page:
         """The guards that are too long for a row; each is spelt out once."""
         guards = [_positive(t.when) for t in self.definition.transitions if t.when is not None]
         return list(dict.fromkeys(g for g in guards if len(self.wording.guard(g)) > LONGEST_GUARD))
+
+    @cached_property
+    def uses(self) -> Mapping[str, Sequence[str]]:
+        """The steps, then the arrows, that use each parameter."""
+        found: dict[str, list[str]] = {}
+        for state in self.definition.states:
+            for name in dict.fromkeys(_used_by(state)):
+                found.setdefault(name, []).append(state.title)
+        for t in self.definition.transitions:
+            for name in dict.fromkeys(_parameters(t.when) if t.when is not None else ()):
+                found.setdefault(name, []).append(t.id)
+        return found
 
     def text(self) -> str:
         sections = [
@@ -131,7 +176,7 @@ class _Page:
     def _steps(self) -> str:
         rows = []
         for state in self.definition.states:
-            late = [t for t in self._leaving(state) if t.on == DEADLINE_MISSED]
+            late = [t for t in self.leaving[state.name] if t.on == DEADLINE_MISSED]
             rows.append(
                 [
                     f"[**{cell(state.title)}**](#{anchor(state.title)})",
@@ -178,7 +223,7 @@ class _Page:
                 cell(self.wording.value(p.default, p.unit)),
                 cell(self._range(p)),
                 cell(", ".join(dict.fromkeys(self.wording.event(s.event) for s in p.patient)) or "–"),
-                cell("; ".join(self._uses(p)) or "nowhere"),
+                cell("; ".join(self.uses.get(p.name, ())) or "nowhere"),
                 cell(p.source),
             ]
             for p in self.definition.parameters
@@ -209,7 +254,7 @@ class _Page:
             for state in self.definition.states:
                 if state.kind is StateKind.END:
                     continue
-                arrows = [t for t in self._leaving(state) if t.on == expected.event]
+                arrows = [t for t in self.leaving[state.name] if t.on == expected.event]
                 told = _told(state, expected)
                 if told is not None:
                     groups.setdefault((expected.event, *told), []).append(state.name)
@@ -279,8 +324,7 @@ class _Page:
 
     def _step(self, state: State) -> str:
         """Who initiates, performs, validates and is escalated to, by when, and what the EMR shows."""
-        arriving = [t for t in self.definition.transitions if self._arrives(t, state)]
-        rows = [["Initiated by", broken(f"{t.id} {self._cause(t)}" for t in arriving)]]
+        rows = [["Initiated by", broken(f"{t.id} {self._cause(t)}" for t in self.arriving[state.name])]]
         if state.kind is not StateKind.END:
             rows += [
                 ["Accountable", cell(self.wording.role(state.owner))],
@@ -290,7 +334,7 @@ class _Page:
                 ["Validates", cell(self.wording.role(state.validates))],
                 ["Escalates to", cell(self.wording.role(state.escalates_to))],
                 ["By when", broken(self._limits_in_full(state))],
-                ["Goes on by", broken(f"{t.id} {self._cause(t)} {self._to(t)}" for t in self._leaving(state))],
+                ["Goes on by", broken(f"{t.id} {self._cause(t)} {self._to(t)}" for t in self.leaving[state.name])],
             ]
         if state.optional is not None:
             rows.append(["Only where", cell(self.wording.guard(state.optional, defaults=True))])
@@ -325,12 +369,6 @@ class _Page:
             ]
 
     # ── parts of cells ───────────────────────────────────────────────────────────────────────────────────────────────────
-    def _leaving(self, state: State) -> list[Transition]:
-        return [t for t in self.definition.transitions if state.name in t.sources]
-
-    def _arrives(self, transition: Transition, state: State) -> bool:
-        return transition.target == state.name or (transition.target is None and state.name in transition.sources)
-
     def _cause(self, t: Transition) -> str:
         if t.on == DEADLINE_MISSED:
             return f"{TIME_LIMIT_PASSED}, {t.because}"
@@ -410,18 +448,6 @@ class _Page:
             return f"up to {high}"
         return f"{low} to {high}"
 
-    def _uses(self, p: Parameter) -> list[str]:
-        used = []
-        for state in self.definition.states:
-            limits = (state.deadline.within, *(s.within for s in state.deadline.sooner)) if state.deadline else ()
-            guards = [s.when for s in state.deadline.sooner] if state.deadline else []
-            guards += [state.optional] if state.optional is not None else []
-            if any(d.parameter == p.name for d in limits) or any(p.name in _parameters(g) for g in guards):
-                used.append(state.title)
-        return used + [
-            t.id for t in self.definition.transitions if t.when is not None and p.name in _parameters(t.when)
-        ]
-
 
 def _always_moves(arrows: Sequence[Transition]) -> bool:
     """Whether one of the arrows is always open: one without a condition, or two of which one negates the other."""
@@ -431,6 +457,18 @@ def _always_moves(arrows: Sequence[Transition]) -> bool:
 
 def _positive(guard: AnyGuard) -> AnyGuard:
     return guard.negated if isinstance(guard, Not) else guard
+
+
+def _used_by(state: State) -> Iterator[str]:
+    """The names of all parameters in a step's time limits and conditions."""
+    if state.deadline is not None:
+        for duration in (state.deadline.within, *(s.within for s in state.deadline.sooner)):
+            if duration.parameter is not None:
+                yield duration.parameter
+        for sooner in state.deadline.sooner:
+            yield from _parameters(sooner.when)
+    if state.optional is not None:
+        yield from _parameters(state.optional)
 
 
 def _parameters(part: Data) -> Iterator[str]:

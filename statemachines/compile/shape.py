@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from statemachines.compile import arrows
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, Transition
 
 MANY = 4
@@ -82,11 +83,12 @@ class Shape:
     @cached_property
     def again(self) -> dict[str, tuple[Transition, ...]]:
         """The transitions that return to the state they leave; said in the state, not drawn."""
-        return {
-            state.name: rows
-            for state in self.definition.states
-            if (rows := tuple(t for t in self._single if state.name in t.sources and t.target in (None, state.name)))
-        }
+        found: dict[str, tuple[Transition, ...]] = {}
+        for transition in self._single:
+            for name in dict.fromkeys(transition.sources):
+                if transition.target in (None, name):
+                    found[name] = (*found.get(name, ()), transition)
+        return {name: found[name] for name in self._order if name in found}
 
     @cached_property
     def shared(self) -> tuple[Shared, ...]:
@@ -117,18 +119,13 @@ class Shape:
 
         Time limits are not taken; the order of the definition's transitions decides.
         """
+        leaving = arrows.leaving(self.definition)
         place = next((t.target for t in self.opening), None)
-        path: list[str] = []
+        path: dict[str, None] = {}
         while place is not None and place not in path:
-            path.append(place)
-            place = next(
-                (
-                    t.target
-                    for t in self.definition.transitions
-                    if place in t.sources and t.on != DEADLINE_MISSED and t.target is not None and t.target not in path
-                ),
-                None,
-            )
+            path[place] = None
+            ways = (t.target for t in leaving[place] if t.on != DEADLINE_MISSED)
+            place = next((target for target in ways if target is not None and target not in path), None)
         return tuple(path)
 
     @cached_property

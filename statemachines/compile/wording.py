@@ -42,6 +42,8 @@ class Wording:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self._states = {state.name: state for state in definition.states}
+        self.open_states = frozenset(state.name for state in definition.states if state.kind is not StateKind.END)
+        """The names of all states in which a case is open."""
         self._roles = {role.code: role.title for role in definition.roles}
         self._parameters = {parameter.name: parameter for parameter in definition.parameters}
         self._facts = {fact.name: fact.title for fact in definition.facts}
@@ -62,17 +64,14 @@ class Wording:
 
     def states(self, names: tuple[str, ...]) -> str:
         """Titles in a row; "any open step" where they are all of the open ones, or all but a few."""
-        if len(names) > 1 and set(names) == self.open_states:
+        named = frozenset(names)
+        if len(names) > 1 and named == self.open_states:
             return "any open step"
-        others = [name for name in self._states if name in self.open_states and name not in names]
-        if others and self.open_states >= set(names) and len(names) >= max(EXCEPT_FROM, 2 * len(others)):
+        left_out = len(self.open_states) - len(named)
+        if left_out and len(names) >= max(EXCEPT_FROM, 2 * left_out) and self.open_states >= named:
+            others = [name for name in self._states if name in self.open_states - named]
             return f"any open step except {'; '.join(map(self.state, others))}"
         return "; ".join(self.state(name) for name in names)
-
-    @property
-    def open_states(self) -> frozenset[str]:
-        """The names of all states in which a case is open."""
-        return frozenset(name for name, state in self._states.items() if state.kind is not StateKind.END)
 
     def role(self, code: str | None) -> str:
         """The title of a role; a dash for none."""

@@ -16,7 +16,7 @@ from rich.table import Table
 from local.progress import step
 from local.stack import LocalStack
 from statemachines.facilities import facilities
-from tests.benchmark import calls, decisions, demonstration, throughput
+from tests.benchmark import calls, compile_bench, contention, decisions, demonstration, throughput, verify_bench
 from tests.stack.ward import Ward
 
 
@@ -27,6 +27,10 @@ def main() -> int:
         pure = decisions.measure()
     found["decisions_per_second"] = {name: round(value) for name, value in asdict(pure).items()}
     found["decisions_per_bare_event_of_transitions"] = round(pure.ratio, 2)
+    with step("verification of 1,000 states under 160 facilities, and of 2,000"):
+        found["verification"] = verify_bench.measure()
+    with step("compilation of 1,000 states"):
+        found["compilation"] = compile_bench.measure()
     with tempfile.TemporaryDirectory(prefix="baton-bench-") as folder:
         with LocalStack(Path(folder) / "stack", facilities().values()) as stack:
             ward = Ward(stack)
@@ -36,14 +40,16 @@ def main() -> int:
                     for what, counted in calls.per_event(ward).items()
                 }
                 found["step_functions_transitions_per_hand_off"] = calls.transitions_per_hand_off(ward)
+            with step("fifty events at once on one case"):
+                found["contention"] = asdict(contention.measure(ward))
             with step("events through the embedded stack"):
-                through = throughput.measure(ward)
+                through = throughput.measure(stack)
         found["end_to_end"] = {
-            "events": through.events,
-            "placed_per_second": round(through.placed, 1),
-            "placed_and_followed_per_second": round(through.followed, 1),
-            "bare_invocations_per_second": round(through.invocations, 1),
-            "events_per_bare_invocation": round(through.ratio, 3),
+            "hand_offs": through.baton.events,
+            "hand_offs_per_second": round(through.baton.rate, 1),
+            "slowest_seconds": round(through.baton.slowest, 2),
+            "bare_hand_offs_per_second": round(through.bare.rate, 1),
+            "hand_offs_per_bare_one": round(through.ratio, 3),
         }
         with step("the demonstration"):
             demo = demonstration.measure(Path(folder) / "demo")

@@ -246,12 +246,22 @@ def test_steps_of_the_system_say_their_outcomes_and_limits() -> None:
 
 
 @every
-def test_every_arrow_is_one_line_of_the_spreadsheet(definition: Definition) -> None:
+def test_every_hand_off_is_one_line_of_the_spreadsheet(definition: Definition) -> None:
     text = csv_rows(definition)
-    assert text.count("\r\n") >= len(definition.transitions) + 1
     listed = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert [row["id"] for row in listed] == [t.id for t in definition.transitions]
-    assert [row["because"] for row in listed] == [t.because for t in definition.transitions]
+    handed = [(t, target) for t in definition.transitions for target in ((t.target,) if t.target else t.sources)]
+    assert text.count("\r\n") >= len(handed) + 1
+    assert [(row["id"], row["because"]) for row in listed] == [(t.id, t.because) for t, _ in handed]
+    states = {state.name: state for state in definition.states}
+    words = Wording(definition)
+    for row, (t, target) in zip(listed, handed, strict=True):
+        state = states[target]
+        assert row["to"].startswith(state.title)
+        assert row["initiates"] == ", ".join(words.role(code) for code in t.by)
+        if state.kind is not StateKind.END:
+            assert row["performs"] == words.role(state.owner)
+            assert row["validates"] == (words.role(state.validates) if state.validates else "")
+            assert row["escalates to"] == (words.role(state.escalates_to) if state.escalates_to else "")
 
 
 @pytest.mark.parametrize(

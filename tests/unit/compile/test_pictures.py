@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from local.diagram.render import NotDrawn, svg
-from statemachines.compile.dot import dot
+from statemachines.compile.dot import VEIL, dot
 from statemachines.compile.graphviz import balanced
 from statemachines.compile.mermaid import mermaid
 from statemachines.compile.palette import LATE, role_colours
@@ -151,6 +151,19 @@ def test_what_a_step_escalates_to_stands_beside_it_and_not_beside_an_earlier_one
     rows = re.findall(r"rank=same; ([^}]*)}", dot(WORKFLOWS["home_oxygen_order"]))
     assert '"vendor_acked"; "vendor_escalated"' in rows
     assert '"signed"; "sending_failed"' in rows
+
+
+def test_the_way_back_in_a_row_has_no_say_in_its_order() -> None:
+    """Else the last step of an escalation is drawn between the first two, and their arrows' labels lie on each other."""
+    weightless = {(s, t) for s, t, attributes in edges(dot(WORKFLOWS["oxygen"])) if 'weight="0"' in attributes}
+    assert weightless == {("filing_failed", "filing"), ("filing_overdue", "filing")}
+
+
+@every
+def test_an_arrows_label_can_be_read_where_a_line_crosses_it(definition: Definition) -> None:
+    for source, target, attributes in edges(dot(definition)):
+        if "<B>T-" in attributes:
+            assert f'BGCOLOR="{VEIL}"' in attributes, (source, target)
 
 
 @every

@@ -16,7 +16,7 @@ from statemachines.language import T
 from statemachines.workflows import WORKFLOWS
 from tests.unit.compile.examples import DONE, OPEN, SMALL, a_workflow
 
-FILES = {"workflow.json", "digest", "asl.json", "diagram.svg", "diagram.mmd", "handoffs.md"}
+FILES = {"workflow.json", "digest", "asl.json", "diagram.svg", "diagram.mmd", "handoffs.md", "handoffs.csv"}
 
 
 @pytest.fixture
@@ -95,6 +95,7 @@ def test_a_published_version_never_changes(folder: Path) -> None:
     before = contents(folder)
     (finding,) = compiled(folder, CHANGED, check=True)
     assert finding.startswith("changed: small 1 is published with other content")
+    assert f"source has: transitions[{SMALL.transitions[-1].id}]. " in finding
     assert "new version" in finding
     with pytest.raises(PublishedVersionChanged, match="delete statemachines/published/small/1"):
         compiled(folder, CHANGED)

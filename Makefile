@@ -21,7 +21,7 @@ if $(2) >"$$log" 2>&1; then printf '  %-58s %4s s\n' "$(1)" "$$((SECONDS - start
 else printf '  %s: failed\n' "$(1)" >&2; cat "$$log" >&2; exit 1; fi; touch $@
 endef
 
-.PHONY: help setup demo test test-faults check format bench lock clean
+.PHONY: help setup demo test test-faults check format bench load crash simulate mutate fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -34,7 +34,7 @@ demo: setup ## Install everything, then show three cases changing hands on the e
 	@$(BIN)/baton demo
 
 test: setup ## Install everything, then run all tests but those of test-faults
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) tests/unit tests/property tests/integration tests/infrastructure
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS) tests/unit tests/property tests/integration tests/infrastructure tests/fuzz tests/crash tests/simulation
 	@$(BIN)/python -m pytest -m "not faults" $(PYTEST_ARGS) tests/stack
 
 test-faults: setup ## Kill workers, stop the EMR, take permissions away, one after the other; takes a quarter of an hour
@@ -46,6 +46,8 @@ check: setup ## Style, types, import contracts, and that the generated files are
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/baton compile --check
+	@$(BIN)/python -m statemachines.verify.schema --check
+	@$(BIN)/python -m events.schemas --check
 
 format: setup ## Rewrite the sources in the house style
 	@$(BIN)/ruff check --fix .
@@ -53,6 +55,21 @@ format: setup ## Rewrite the sources in the house style
 
 bench: setup ## Measure speed and memory; prints JSON
 	@$(BIN)/python -m tests.benchmark
+
+load: setup ## 160 facilities and 2,000 cases through the embedded stack, then a firehose of vital signs; takes half an hour
+	@$(BIN)/python -m tests.benchmark.load $(LOAD_ARGS)
+
+crash: setup ## Die before and after every call to AWS or the EMR; prints JSON
+	@$(BIN)/python -m tests.crash $(CRASH_ARGS)
+
+simulate: setup ## 10,000 seeded runs of disorder; prints JSON
+	@$(BIN)/python -m tests.simulation --runs 10000 --jobs 2 $(SIMULATE_ARGS)
+
+mutate: setup ## Remove every guard, one at a time, and say which test notices; takes long
+	@$(BIN)/python -m tests.mutation $(MUTATE_ARGS)
+
+fuzz: setup ## Fuzz every way in, guided by coverage (by atheris where it is installed); takes ten minutes
+	@$(BIN)/python -m tests.fuzz --seconds 600 $(FUZZ_ARGS)
 
 lock: .venv/.installed ## Resolve the dependencies again (LOCK_ARGS=--upgrade for the newest)
 	@$(BIN)/python requirements/lock.py $(LOCK_ARGS)

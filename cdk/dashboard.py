@@ -117,6 +117,18 @@ class Dashboard(Construct):
                 _facilities("From event to hand-off, milliseconds (1 in 20 slower)", ("EventToHandOff", "p95")),
                 self._each("Overrides, by arrow", "Overrides", "Sum"),
             ],
+            [_title("What Baton mended by itself, and whom it refused")],
+            [
+                _graph("Mended by the sweep, by what", [], _search("Mended", "Sum", by=("what",))),
+                _facilities(
+                    "Routed anew, executions replaced or repaired",
+                    *((name, "Sum") for name in ("Reroutings", "Repairs", "Continuations")),
+                ),
+                _facilities(
+                    "Undone in the EMR by others, and written again; duplicates retired; refused",
+                    *((name, "Sum") for name in ("EmrTasksMended", "EmrDuplicatesRetired", "Refusals")),
+                ),
+            ],
             [_title("What fails")],
             [
                 _graph(

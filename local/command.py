@@ -117,6 +117,9 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         "--emr-down", type=float, default=0.0, metavar="SECONDS", help="stop the EMR for so long in the middle"
     )
     demo.add_argument(
+        "--restart-aws", action="store_true", help="stop AWS in the middle, in the midst of work, and start it again"
+    )
+    demo.add_argument(
         "--settle", type=float, default=90.0, metavar="SECONDS", help="let followers catch up for so long (90)"
     )
 
@@ -196,7 +199,7 @@ def _demo(given: argparse.Namespace) -> int:
     return demo(
         STATE / "demo",
         as_json=given.json,
-        interference=Interference(given.kill, given.emr_down),
+        interference=Interference(given.kill, given.emr_down, given.restart_aws),
         settle_seconds=given.settle,
     )
 

@@ -17,7 +17,8 @@ proves that there they have a way on and an end, an owner in every shift of ever
 relies on, somebody who takes what was deferred, and a Task status that the EMR's Task may take. A state whose cases cannot
 move is listed with the reason and what to do. Nothing is moved.
 
-A mapping file is JSON ({"old": "new"}) or lines of old=new.
+A mapping file is JSON ({"old": "new"}) or lines of old=new. old@facility=new is for the cases of one facility only, where
+the state of the others is mapped otherwise or not at all.
 
 The exit code is 0 when every case can move, 1 when some stay, 2 when the plan could not be made.
 """
@@ -34,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--map",
         action="append",
         default=[],
-        metavar="OLD=NEW|FILE",
-        help="the state in which the cases of a state go on; or a file of such lines. May be repeated",
+        metavar="OLD[@FACILITY]=NEW|FILE",
+        help="the state in which the cases of a state go on, everywhere or at one facility; or a file of such lines. "
+        "May be repeated",
     )
     add_facilities(parser)
     form = parser.add_mutually_exclusive_group()
@@ -67,7 +69,10 @@ def run(given: argparse.Namespace) -> int:
 
 
 def mapping(given: Iterable[str]) -> dict[str, str]:
-    """The pairs of states that the arguments name, a later one before an earlier one. Raises NotReadable."""
+    """The pairs that the arguments name: a state, or a state at a facility, and its target; a later pair counts.
+
+    Raises NotReadable.
+    """
     found: dict[str, str] = {}
     for each in given:
         if "=" in each:

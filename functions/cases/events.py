@@ -29,7 +29,7 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
     """
     if services.now() - event.occurred_at.timestamp() > MARK_KEPT_SECONDS:
         raise Unplaceable(
-            "too_old", "detail.occurred_at", "older than event marks are kept; check by hand, then redrive"
+            "too_old", "detail.occurred_at", "older than event marks are kept; check by hand whether its case has it"
         )
     workflows = services.library.workflows_for(event.type)
     if not workflows:

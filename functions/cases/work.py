@@ -44,7 +44,7 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
     """
     row = _row(services, case)
     if visit < row.visit:
-        _undo_rest(services, row, visit, work, step)
+        _undo_rest(services, row, generation, visit, work, step)
         row = _row(services, case)
     if generation < row.generation:
         return superseded(row, generation, visit)
@@ -63,7 +63,7 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
     def attempt(_: int) -> Signal:
         now_row = _row(services, case)
         if visit < now_row.visit:
-            _late(services, now_row, visit, work, outcome, step, row.case.facts if recorded else None)
+            _late(services, now_row, generation, visit, work, outcome, step, row.case.facts if recorded else None)
             now_row = _row(services, case)
             return (
                 following(services, now_row, visit)
@@ -84,15 +84,15 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
     return persist(services, attempt)
 
 
-def _undo_rest(services: Services, row: CaseRow, visit: int, work: str, step: Step) -> None:
+def _undo_rest(services: Services, row: CaseRow, generation: int, visit: int, work: str, step: Step) -> None:
     """An earlier try acted, or may have, and did not live to undo it; or could not."""
     undertaking = still_on_record(services, row.id, visit)
     if undertaking is None:
         return
     if undertaking.owed is not None:
-        _undone(services, row, visit, work, undertaking.owed, step, undertaking.facts)
+        _undone(services, row, generation, visit, work, undertaking.owed, step, undertaking.facts)
     elif _declared(services, row, work) is Late.COMPENSATE and came_late(services, row, undertaking):
-        _undone(services, row, visit, work, UNKNOWN, step, undertaking.facts)
+        _undone(services, row, generation, visit, work, UNKNOWN, step, undertaking.facts)
 
 
 def _declared(services: Services, row: CaseRow, work: str) -> Late:
@@ -102,6 +102,7 @@ def _declared(services: Services, row: CaseRow, work: str) -> Late:
 def _late(
     services: Services,
     row: CaseRow,
+    generation: int,
     visit: int,
     work: str,
     outcome: str,
@@ -115,7 +116,7 @@ def _late(
     what = _declared(services, row, work)
     if what is Late.COMPENSATE and facts is not None:
         set_out(services, row.id, visit, work, facts, owed=outcome)
-        _undone(services, row, visit, work, outcome, step, facts)
+        _undone(services, row, generation, visit, work, outcome, step, facts)
     else:
         _noted_late(services, row, visit, work, outcome, what, recorded=facts is not None)
 
@@ -123,15 +124,19 @@ def _late(
 def _undone(
     services: Services,
     row: CaseRow,
+    generation: int,
     visit: int,
     work: str,
     outcome: str,
     step: Step,
     facts: Mapping[str, Known],
 ) -> None:
-    """Undo what the step did for the case as it knew it. A fault is journaled once, and raised: it is tried again."""
+    """Undo what the step did for the case as it knew it, in its own visit: what an earlier try of it holds is this one's.
+
+    A fault is journaled once, and raised: it is tried again.
+    """
     try:
-        step.compensate(moved_on(row, case=replace(row.case, facts=facts)))
+        step.compensate(moved_on(row, generation=generation, visit=visit, case=replace(row.case, facts=facts)))
     except Exception as fault:
         why = type(fault).__name__
         persist(services, lambda _: _noted_failing(services, row.id, visit, work, outcome, why))

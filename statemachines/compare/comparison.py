@@ -10,6 +10,7 @@ from statemachines.compare.declared import events, facts, parameters, roles, wor
 from statemachines.compare.planning import plan_within
 from statemachines.compare.states import states
 from statemachines.compare.versions import Versions, side_by_side
+from statemachines.compare.words import id_order
 from statemachines.definition import Definition, Name, digest
 from statemachines.policy import Policy
 
@@ -18,13 +19,13 @@ def diff(
     old: Definition,
     new: Definition,
     policies: Iterable[Policy],
-    mapping: Mapping[Name, Name] | None = None,
+    mapping: Mapping[str, Name] | None = None,
 ) -> Diff:
     """What changed in meaning from ``old`` to ``new``, at which facilities, and which cases in flight can move.
 
     What is only written otherwise is no change: guards are compared by the values for which they hold, time limits by their
     lengths, the order of transitions by whether two of them can both be taken. ``mapping`` names states that got another
-    name. Raises UnknownInMapping.
+    name, as in ``plan``. Raises UnknownInMapping.
     """
     v = side_by_side(old, new, policies)
     changes = tuple(_changes(v))
@@ -41,7 +42,7 @@ def _changes(v: Versions) -> Iterator[Change]:
     old, new = v.old, v.new
     yield from workflow(v)
     yield from sorted(states(v), key=_place([s.name for s in old.states], [s.name for s in new.states]))
-    yield from sorted(arrows(v), key=_place([t.id for t in old.transitions], [t.id for t in new.transitions]))
+    yield from sorted(arrows(v), key=lambda change: id_order(change.place))
     yield from parameters(v)
     yield from facts(v)
     yield from roles(v)

@@ -14,7 +14,7 @@ from statemachines.definition import Name, RoleCode, StateKind
 
 
 class UnknownInMapping(ValueError):
-    """The mapping names a state that a version does not have; the text says which there are."""
+    """The mapping names a state that a version does not have, or no facility; the text says which there are."""
 
 
 class Verdict(StrEnum):
@@ -117,7 +117,9 @@ class Proof:
 class StateMove:
     """A state of the old version: where its cases go on in the new one, and why they cannot where they cannot.
 
-    ``facilities`` are those whose cases can be in the state. ``notes`` tell what people should know before they move cases.
+    ``facilities`` are those whose cases can be in the state. Where a mapping sends them elsewhere at some facilities, the
+    state has a move for each target: ``everywhere`` is then false, and ``facilities`` are those with this target.
+    ``notes`` tell what people should know before they move cases.
     """
 
     state: Name
@@ -129,6 +131,7 @@ class StateMove:
     refusals: tuple[Refusal, ...] = ()
     proof: Proof | None = None
     notes: tuple[str, ...] = ()
+    everywhere: bool = True
 
     def refused_at(self, facility: str) -> tuple[Refusal, ...]:
         """Why cases of that facility stay; empty when they can move."""
@@ -166,16 +169,16 @@ class MigrationPlan:
     new_digest: str
     moves: tuple[StateMove, ...]
 
-    def move(self, state: Name) -> StateMove:
-        """The move of a state. Raises KeyError when the old version has no such state."""
-        for each in self.moves:
-            if each.state == state:
-                return each
-        raise KeyError(state)
+    def move(self, state: Name, facility: str | None = None) -> StateMove:
+        """The move of a state, at a facility. Raises KeyError when the old version has no such state."""
+        found = [each for each in self.moves if each.state == state]
+        if not found:
+            raise KeyError(state)
+        return next((each for each in found if facility in each.facilities), found[0])
 
     def target(self, state: Name, facility: str) -> Name | None:
         """Where a case of that facility in that state goes on; None when it stays. Raises KeyError for an unknown state."""
-        move = self.move(state)
+        move = self.move(state, facility)
         if move.kind is StateKind.END or facility not in move.facilities or move.refused_at(facility):
             return None
         return move.target

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from statemachines.compare.guards import Reasoner
 from statemachines.compare.migration import Obstacle
-from statemachines.compare.paths import Paths, answer
+from statemachines.compare.paths import Paths, Validation, answer
 from statemachines.compare.sense import any_of
 from statemachines.compare.task_status import may_follow
 from statemachines.compare.words import Words, listed
@@ -94,7 +94,7 @@ def goes_on(c: Crossing) -> Iterator[Found]:
         yield Found(
             Obstacle.NOT_ENTERED_THERE,
             f"under this facility's policy no case of the new version ever enters {c.title}",
-            "name a target that is in use there",
+            "name another target for that facility (--map STATE@FACILITY=TARGET), or " + FINISH,
         )
         return
     if not any(edge.transition.on != DEADLINE_MISSED for edge in c.new.leaving(c.target.name)):
@@ -184,15 +184,19 @@ def patients_limits_kept(c: Crossing) -> Iterator[Found]:
 
 def validations_done(c: Crossing) -> Iterator[Found]:
     """Every validation that the new version demands on the way to the target took place on the way to the state."""
-    demanded = c.new.surely_validated.get(c.target.name, frozenset())
-    done = c.old.surely_validated.get(c.state.name, frozenset())
-    for role, event in sorted(demanded - done):
+    for role, event in sorted(skipped(c)):
         yield Found(
             Obstacle.VALIDATION_SKIPPED,
             f"in the new version every case that reaches {c.title} was validated before "
             f"({c.words.event(event)}, {c.words.role(role)}); these cases were not",
-            "name a target before the validation, or " + FINISH,
+            FINISH,
         )
+
+
+def skipped(c: Crossing) -> frozenset[Validation]:
+    """The validations that the new version demands before the target and that did not take place before the state."""
+    demanded = c.new.surely_validated.get(c.target.name, frozenset())
+    return demanded - c.old.surely_validated.get(c.state.name, frozenset())
 
 
 def duties_stay_separate(c: Crossing) -> Iterator[Found]:

@@ -69,6 +69,18 @@ class Paths:
 
         return self._on_every_path(validated)
 
+    def validating(self, validations: Iterable[Validation]) -> tuple[State, ...]:
+        """The states that a case can be in and in which one of these validations is done."""
+        wanted = set(validations)
+        return tuple(
+            state
+            for state in self.definition.states
+            if any(
+                (state.validates, edge.transition.on) in wanted and state.validates in edge.transition.by
+                for edge in self.leaving(state.name)
+            )
+        )
+
     def _on_every_path(self, gained: Callable[[Edge], frozenset[T]]) -> dict[Name, frozenset[T]]:
         """The greatest solution: what holds along all paths. Each round only takes away, so rounds end."""
         found: dict[Name, frozenset[T]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from statemachines.compare.durations import in_words, length
 from statemachines.compare.guards import Reasoner
@@ -18,13 +18,16 @@ from statemachines.compare.migration import (
     UnknownInMapping,
     Way,
 )
-from statemachines.compare.obstacles import CHECKS, FINISH, Crossing, Found, taken, waiting_events
+from statemachines.compare.obstacles import CHECKS, FINISH, Crossing, Found, skipped, taken, waiting_events
 from statemachines.compare.paths import Paths
 from statemachines.compare.sense import sense_of
 from statemachines.compare.settings import Pair, Pairs, Setting, pairs
-from statemachines.compare.words import Words, listed
+from statemachines.compare.words import Words, id_order, listed
 from statemachines.definition import DEADLINE_MISSED, Definition, Name, State, StateKind, digest
 from statemachines.policy import Policy
+
+AT = "@"
+"""Between a state and a facility, where a mapping is for that facility's cases only."""
 
 DEFAULTS = "defaults"
 """Stands for the facility when there is none: both versions under their own limits, everybody on shift."""
@@ -34,35 +37,42 @@ def plan(
     old: Definition,
     new: Definition,
     policies: Iterable[Policy],
-    mapping: Mapping[Name, Name] | None = None,
+    mapping: Mapping[str, Name] | None = None,
 ) -> MigrationPlan:
     """For each state of ``old``, where its cases go on in ``new``, at which facilities, or why not.
 
-    A state's target is the one that ``mapping`` names, else the state of the same name. Raises UnknownInMapping when the
-    mapping names a state that a version does not have.
+    A state's target is the one that ``mapping`` names, else the state of the same name. A key of the mapping is a state, or
+    ``state@facility`` for the cases of one facility, which goes before the state alone. Raises UnknownInMapping when the
+    mapping names a state that a version does not have, or a facility that no policy is for.
     """
     reasoner = Reasoner(sense_of(old, new))
     return plan_within(old, new, pairs(old, new, policies, reasoner), reasoner, mapping or {})
 
 
 def plan_within(
-    old: Definition, new: Definition, both: Pairs, reasoner: Reasoner, mapping: Mapping[Name, Name]
+    old: Definition, new: Definition, both: Pairs, reasoner: Reasoner, mapping: Mapping[str, Name]
 ) -> MigrationPlan:
     """The same, of versions that are laid side by side already."""
-    _require_known(old, new, mapping)
+    _require_known(old, new, mapping, {*both.titles} or {DEFAULTS})
     planner = _Planner(old, new, both, reasoner, mapping)
-    moves = tuple(planner.move(state) for state in old.states)
+    moves = tuple(move for state in old.states for move in planner.moves(state))
     return MigrationPlan(new.workflow, old.version, new.version, digest(old), digest(new), moves)
 
 
-def _require_known(old: Definition, new: Definition, mapping: Mapping[Name, Name]) -> None:
-    for names, definition in ((mapping.keys(), old), (mapping.values(), new)):
+def _require_known(old: Definition, new: Definition, mapping: Mapping[str, Name], facilities: set[str]) -> None:
+    keys = [key.partition(AT) for key in mapping]
+    for names, definition in (([state for state, _, _ in keys], old), (mapping.values(), new)):
         known = {state.name for state in definition.states}
         unknown = sorted(set(names) - known)
         if unknown:
             raise UnknownInMapping(
                 f"version {definition.version} has no state {listed(unknown, 'or')}; it has {', '.join(sorted(known))}"
             )
+    strangers = sorted({facility for _, at, facility in keys if at} - facilities)
+    if strangers:
+        raise UnknownInMapping(
+            f"there is no facility {listed(strangers, 'or')}; there are {', '.join(sorted(facilities))}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class _At:
 
 class _Planner:
     def __init__(
-        self, old: Definition, new: Definition, both: Pairs, reasoner: Reasoner, mapping: Mapping[Name, Name]
+        self, old: Definition, new: Definition, both: Pairs, reasoner: Reasoner, mapping: Mapping[str, Name]
     ) -> None:
         self.old, self.new = old, new
         self.both = both
@@ -84,22 +94,39 @@ class _Planner:
         self.states = {state.name: state for state in new.states}
         self.words = Words(new)
         self.paths: dict[int, Paths] = {}
+        self.looked_at: dict[tuple[Name, Name, int, int], tuple[Found, ...]] = {}
         self.places = [_At(pair.facility or DEFAULTS, pair) for pair in both.facilities] or (
             [] if both.unfit else [_At(DEFAULTS, both.defaults)]
         )
 
-    def move(self, state: State) -> StateMove:
-        target = self.states.get(self.mapping.get(state.name, state.name))
-        here = [at for at in self.places if state.name in at.pair.old.entered]
-        facilities = tuple(sorted({*(at.facility for at in here), *self.both.unfit}))
+    def moves(self, state: State) -> tuple[StateMove, ...]:
+        """Where the cases in a state go on: one move, or one for each target where facilities' targets differ."""
+        here = {at.facility for at in self.places if state.name in at.pair.old.entered}
+        facilities = tuple(sorted({*here, *self.both.unfit}))
+        if state.kind is StateKind.END:
+            return (StateMove(state.name, state.title, state.kind, None, "", facilities),)
+        general = self.mapping.get(state.name, state.name)
+        targets: dict[Name, list[str]] = {general: []}
+        for facility in facilities:
+            targets.setdefault(self.mapping.get(f"{state.name}{AT}{facility}", general), []).append(facility)
+        if facilities and not targets[general]:
+            del targets[general]
+        return tuple(
+            self._move(state, self.states.get(target), tuple(places), everywhere=len(targets) == 1)
+            for target, places in targets.items()
+        )
+
+    def _move(self, state: State, target: State | None, facilities: tuple[str, ...], *, everywhere: bool) -> StateMove:
+        here = [at for at in self.places if state.name in at.pair.old.entered and at.facility in facilities]
         title = target.title if target is not None else ""
         name = target.name if target is not None else None
-        if state.kind is StateKind.END:
-            return StateMove(state.name, state.title, state.kind, None, "", facilities)
         whole = self._whole(state, target)
         if whole or target is None:
-            return StateMove(state.name, state.title, state.kind, name, title, facilities, whole)
-        refusals = self._refusals(state, target, here, facilities)
+            refusals = whole if everywhere else tuple(replace(refusal, facilities=facilities) for refusal in whole)
+            return StateMove(
+                state.name, state.title, state.kind, name, title, facilities, refusals, everywhere=everywhere
+            )
+        refusals = self._refusals(state, target, here, facilities, everywhere=everywhere)
         moving = [at for at in here if not any(not r.facilities or at.facility in r.facilities for r in refusals)]
         return StateMove(
             state.name,
@@ -111,6 +138,7 @@ class _Planner:
             refusals,
             self._proof(state, target, moving) if moving else None,
             self._notes(state, target),
+            everywhere,
         )
 
     # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,31 +171,52 @@ class _Planner:
         return None
 
     def _refusals(
-        self, state: State, target: State, here: list[_At], facilities: tuple[str, ...]
+        self, state: State, target: State, here: list[_At], facilities: tuple[str, ...], *, everywhere: bool
     ) -> tuple[Refusal, ...]:
+        """Why cases stay; what holds everywhere names no facility."""
         where: dict[Found, list[str]] = {}
-        for facility, problem in self.both.unfit.items():
+        for facility in sorted(self.both.unfit.keys() & {*facilities}):
+            problem = self.both.unfit[facility]
             found = Found(Obstacle.OVERLAY_DOES_NOT_FIT, problem, "mend the overlay first")
             where.setdefault(found, []).append(facility)
-        looked_at: dict[tuple[int, int], list[Found]] = {}
         for at in here:
-            old, new = self._paths(at.pair.old), self._paths(at.pair.new)
-            key = (id(old), id(new))
-            if key not in looked_at:
-                crossing = Crossing(state, target, old, new, self.words, self.reasoner)
-                looked_at[key] = [found for check in CHECKS for found in check(crossing)]
-            for found in (*looked_at[key], *self._unowned(target, at)):
-                where.setdefault(found, []).append(at.facility)
-        everywhere = set(facilities)
+            for found in self._found(state, target, at):
+                advised = self._advised(found, state, target, at)
+                where.setdefault(advised, []).append(at.facility)
         return tuple(
             Refusal(
                 found.obstacle,
                 found.sentence,
                 found.mend,
-                () if set(places) == everywhere and not self.both.unfit else tuple(sorted(places)),
+                () if everywhere and set(places) == set(facilities) and not self.both.unfit else tuple(sorted(places)),
             )
             for found, places in where.items()
         )
+
+    def _found(self, state: State, target: State, at: _At) -> tuple[Found, ...]:
+        """What stands in the way of one facility's cases; those that share their paths share what was found."""
+        crossing = self._crossing(state, target, at)
+        key = (state.name, target.name, id(crossing.old), id(crossing.new))
+        if key not in self.looked_at:
+            self.looked_at[key] = tuple(found for check in CHECKS for found in check(crossing))
+        return (*self.looked_at[key], *self._unowned(target, at))
+
+    def _advised(self, found: Found, state: State, target: State, at: _At) -> Found:
+        """What to do about a skipped validation is to do it, where the step in which it is done takes the cases."""
+        if found.obstacle is not Obstacle.VALIDATION_SKIPPED:
+            return found
+        crossing = self._crossing(state, target, at)
+        steps = crossing.new.validating(skipped(crossing))
+        for step in steps:
+            if not self._found(state, step, at):
+                mend = f"map them to the step in which it is done (--map STATE{AT}FACILITY={step.name}), or {FINISH}"
+                return found._replace(mend=mend)
+        see = f" (--map STATE{AT}FACILITY={steps[0].name} tells why)" if steps else ""
+        return found._replace(mend=f"{FINISH}: the step in which it is done does not take them either{see}")
+
+    def _crossing(self, state: State, target: State, at: _At) -> Crossing:
+        old, new = self._paths(at.pair.old), self._paths(at.pair.new)
+        return Crossing(state, target, old, new, self.words, self.reasoner)
 
     def _unowned(self, target: State, at: _At) -> list[Found]:
         """Whether in some shift nobody would own the case."""
@@ -195,10 +244,7 @@ class _Planner:
 
     # ── proofs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _proof(self, state: State, target: State, moving: list[_At]) -> Proof:
-        first = moving[0]
-        crossing = Crossing(
-            state, target, self._paths(first.pair.old), self._paths(first.pair.new), self.words, self.reasoner
-        )
+        crossing = self._crossing(state, target, moving[0])
         known = [self._paths(at.pair.old).surely_known.get(state.name, frozenset()) for at in moving]
         return Proof(
             ways=self._ways(target, moving),
@@ -215,7 +261,7 @@ class _Planner:
             paths = self._paths(at.pair.new)
             leaving = {e.transition.id for e in paths.leaving(target.name) if e.transition.on != DEADLINE_MISSED}
             way = (
-                tuple(t.id for t in self.new.transitions if t.id in leaving),
+                tuple(sorted(leaving, key=id_order)),
                 paths.way_to_end(target.name) or (),
             )
             found.setdefault(way, []).append(at.facility)

@@ -163,7 +163,13 @@ class _State:
             and all(v.same_guard(old, new, pair) for pair in v.pairs.everywhere())
         ):
             before, after = v.old_words.guard(old), v.new_words.guard(new)
-            yield self._change("optional", f"in use: {before} → {after}", before, after)
+            yield self._change(
+                "optional",
+                f"in use: {before} → {after}",
+                before,
+                after,
+                touches=lambda pair: not v.same_guard(old, new, pair),
+            )
 
     def _answers(self) -> Iterator[Change]:
         for event in dict.fromkeys(

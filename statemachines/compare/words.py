@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -71,6 +72,11 @@ _ANY = Wording(
     )
 )
 """Speaks of values, which are told alike in every workflow."""
+
+
+def id_order(identifier: str) -> tuple[tuple[str, int], ...]:
+    """Ids as people look them up, numbers by their size: T-9 before T-10."""
+    return tuple((text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", identifier))
 
 
 def quoted(text: str) -> str:

@@ -121,9 +121,9 @@ glucose_low = _limit("glucose_low", "low limit of glucose", 46, "mg/dL", 3000)
 glucose_high = _limit("glucose_high", "high limit of glucose", 484, "mg/dL", 3000)
 calcium_low = _limit("calcium_low", "low limit of calcium", 6.6, "mg/dL", 30)
 calcium_high = _limit("calcium_high", "high limit of calcium", 12.9, "mg/dL", 30)
-suppress_chronic = parameter("suppress_chronic", "do not call what a chronic disease explains", True, STAFF)
-suppress_trending = parameter("suppress_trending", "do not call what is trending to normal", True, STAFF)
-suppress_on_protocol = parameter("suppress_on_protocol", "do not call what a protocol answers", True, STAFF)
+suppress_chronic = parameter("suppress_chronic", "results that a chronic disease explains are not called", True, STAFF)
+suppress_trending = parameter("suppress_trending", "results trending to normal are not called", True, STAFF)
+suppress_on_protocol = parameter("suppress_on_protocol", "results that a protocol answers are not called", True, STAFF)
 two = parameter("identifiers_needed", "identifiers needed", 2, JOINT, minimum=2, maximum=9)
 
 
@@ -230,7 +230,8 @@ RESULTED = waiting(
 )  # fmt: skip
 NOTIFY_DUE = waiting(
     "notify_due", "To be called", owner=LAB, within=minutes(call_within),
-    do="Call the nurse who cares for the patient; give the result", escalates_to=CHARGE_NURSE, emr=emr("in-progress", "notify-due"),
+    do="Call the nurse who cares for the patient; give the result", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "notify-due", "To be called"),
     records={
         CriticalResultReported: "another result: the call covers it as well",
         ResultCorrected: "the call gives the corrected value",
@@ -241,7 +242,7 @@ NOTIFY_DUE = waiting(
 NOTIFY_OVERDUE = waiting(
     "notify_overdue", "Call overdue", owner=CHARGE_NURSE, within=minutes(escalation),
     do="Call the laboratory, take the result for the unit and read it back", escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "notify-overdue"),
+    emr=emr("in-progress", "notify-overdue", "Call overdue"),
     records={
         CriticalResultReported: "another result: the call covers it as well", ResultVerified: "verified; it must still be called",
         ResultCorrected: "the call gives the corrected value",
@@ -253,7 +254,7 @@ NOTIFY_OVERDUE = waiting(
 CONTACTED = waiting(
     "contacted", "On the phone", owner=RN, within=minutes(read_back_within),
     do="Write the result down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "contacted"),
+    emr=emr("in-progress", "contacted", "On the phone, not read back yet"),
     records={ResultReadBack: "the read-back did not match: read it back again", **_more, **_here},
     defers=_knowing_early,
     ignores={ResultCalled: "called already", **_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
@@ -262,7 +263,8 @@ _asking: Reasons = {**_verified, **_called, **_not_suppressed, **_not_corrected}
 READ_BACK_OK = waiting(
     "read_back_ok", "Read back", owner=RN, within=minutes(alternate_after), do="Tell the ordering provider; get an acknowledgement",
     sooner=(sooner(result_id.older_than(late_after), minutes(hurry_within), "half of the time to reach a provider is gone"),),
-    validates=PROVIDER, escalates_to=COVERING, emr=emr("in-progress", "read-back-ok"), records=_more | _moving,
+    validates=PROVIDER, escalates_to=COVERING,
+    emr=emr("in-progress", "read-back-ok", "Read back, provider not told yet"), records=_more | _moving,
     defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 COVERING_ASKED = waiting(
@@ -286,12 +288,14 @@ SUPERVISOR_ASKED = waiting(
 _acting: Reasons = {**_asking, **_acknowledged}
 PROVIDER_ACK = waiting(
     "provider_ack", "Acknowledged", owner=PROVIDER, within=minutes(act_within),
-    do="Order what the result calls for, or say why nothing is needed", escalates_to=COVERING, emr=emr("in-progress", "provider-ack"),
+    do="Order what the result calls for, or say why nothing is needed", escalates_to=COVERING,
+    emr=emr("in-progress", "provider-ack", "Acknowledged by a provider"),
     records=_more | _moving, defers={ActionCompleted: "kept until the order is known"}, ignores=_acting, late=_looked,
 )  # fmt: skip
 CONFIRMING_ORDER = system(
     "confirming_order", "Looking for the order", work=LOOK, owner=PROVIDER, within=minutes(look_within),
-    emr=emr("in-progress", "confirming-order"), records={ActionOrdered: "another order noted", **_more, **_moving},
+    emr=emr("in-progress", "confirming-order", "Looking for the order"),
+    records={ActionOrdered: "another order noted", **_more, **_moving},
     defers={ActionCompleted: "kept until the order is found"},
     ignores={NoActionNeeded: "something has been ordered", **_acting}, late=_looked,
 )  # fmt: skip
@@ -303,7 +307,7 @@ ORDER_MISSING = waiting(
 NOT_ACTED_ON = waiting(
     "not_acted_on", "Known, not acted on", owner=COVERING, within=minutes(escalation),
     do="See that the result is acted on: order, or say why nothing is needed", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "not-acted-on"), records=_more | _moving, ignores=_acting, late=_looked,
+    emr=emr("in-progress", "not-acted-on", "Known, not acted on"), records=_more | _moving, ignores=_acting, late=_looked,
 )  # fmt: skip
 STILL_NOT_ACTED_ON = waiting(
     "still_not_acted_on", "Still not acted on", owner=SUPERVISOR, within=minutes(escalation),
@@ -317,13 +321,14 @@ ACTION_ORDERED = waiting(
 )  # fmt: skip
 NOT_CARRIED_OUT = waiting(
     "not_carried_out", "Ordered, not carried out", owner=CHARGE_NURSE, within=minutes(escalation),
-    do="See that the order is carried out now", escalates_to=CHARGE_NURSE, emr=emr("in-progress", "not-carried-out"),
+    do="See that the order is carried out now", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "not-carried-out", "Ordered, not carried out"),
     records={PatientTransferred: "the order must still be carried out, in the new unit", **_done}, ignores=_acting, late=_looked,
 )  # fmt: skip
 SUPPRESSED_EXPECTED = waiting(
     "suppressed_expected", "Expected, not called", owner=PROVIDER, within=minutes(review_within),
     do="Review the expected result; have it called if it is not expected", escalates_to=LAB,
-    emr=emr("in-progress", "suppressed-expected"), optional=suppresses,
+    emr=emr("in-progress", "suppressed-expected", "Expected, not called"), optional=suppresses,
     records={
         ResultCorrected: "corrected; still expected", ResultCalled: "the person reached does not care for this patient",
         ResultAcknowledged: "the provider knows it; a review closes it", ActionOrdered: "ordered although it was expected",
@@ -348,19 +353,29 @@ _first_value: Reasons = {
 }
 CORRECTED = waiting(
     "corrected", "Corrected after it was told", owner=LAB, within=minutes(correct_within),
-    do="Tell everybody who knows the first value that it was wrong", escalates_to=CHARGE_NURSE, emr=emr("in-progress", "corrected"),
+    do="Tell everybody who knows the first value that it was wrong", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "corrected", "Corrected after it was told"),
     records=_correcting, ignores=_first_value, late=_looked,
 )  # fmt: skip
 CORRECTION_OVERDUE = waiting(
     "correction_overdue", "Correction not told", owner=CHARGE_NURSE, within=minutes(escalation),
     do="See that nurse and provider know that the first value was wrong", escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "correction-overdue"), records=_correcting, ignores=_first_value, late=_looked,
+    emr=emr("in-progress", "correction-overdue", "Correction not told"), records=_correcting, ignores=_first_value, late=_looked,
 )  # fmt: skip
 CLOSED = end("closed", "Closed", emr=emr("completed", "closed"), late=_looked)
-REVIEWED = end("reviewed", "Expected, reviewed", emr=emr("completed", "expected-reviewed"), late=_looked)
+REVIEWED = end(
+    "reviewed", "Expected, reviewed", emr=emr("completed", "expected-reviewed", "Expected, reviewed"), late=_looked
+)
 CORRECTION_KNOWN = end("correction_known", "Correction known", emr=emr("completed", "correction-known"), late=_looked)
-NOT_CRITICAL = end("not_critical", "Not critical here", emr=emr("cancelled", "not-critical"), late=_looked)
-WITHDRAWN = end("withdrawn", "Withdrawn before it was told", emr=emr("cancelled", "withdrawn"), late=_looked)
+NOT_CRITICAL = end(
+    "not_critical", "Not critical here", emr=emr("cancelled", "not-critical", "Not critical here"), late=_looked
+)
+WITHDRAWN = end(
+    "withdrawn",
+    "Withdrawn before it was told",
+    emr=emr("cancelled", "withdrawn", "Withdrawn before it was told"),
+    late=_looked,
+)
 DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"), late=_looked)
 
 TO_CALL = (NOTIFY_DUE, NOTIFY_OVERDUE)

@@ -120,7 +120,7 @@ def _days(name: str, title: str, default: int, source: str = OWN) -> ParameterTe
     return parameter(name, title, default, source, unit="business days", minimum=1, maximum=20)
 
 
-test_valid = _time("test_valid", "what counts at discharge", 48, f"{NCD}: within 2 days of discharge")
+test_valid = _time("test_valid", "the age allowed at discharge", 48, f"{NCD}: within 2 days of discharge")
 plan_within = _days("plan_within", "order the test within", 1)
 decide_within = _days("decide_within", "decide without a qualifying test within", 1)
 test_within = _time("test_within", "test within", 4)
@@ -235,7 +235,8 @@ DECISION_OVERDUE = waiting(
     emr=emr("in-progress", "decision-overdue"), records=_not_yet | _no_result, defers=_unqualified, ignores=_in_house | _no_order,
 )  # fmt: skip
 TEST_DUE = waiting(
-    "test_due", "Test due", owner=RT, within=minutes(test_within), do="Test the patient at rest, exerted or asleep; chart the values",
+    "test_due", "Test due", owner=RT, within=minutes(test_within),
+    do="Test the patient at rest, on exertion or asleep; chart the values",
     escalates_to=CHARGE_NURSE, emr=emr("in-progress", "test-due"), records=_not_yet | _no_result, defers=_unqualified,
     ignores={QualifyingTestOrdered: "ordered already", **_in_house, **_no_order},
 )  # fmt: skip
@@ -247,13 +248,14 @@ TEST_OVERDUE = waiting(
 NOT_QUALIFIED = waiting(
     "not_qualified", "Does not qualify", owner=PROVIDER, within=business_days(decide_within),
     do="Decide: plan without oxygen, test again, or state why oxygen is needed all the same", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "not-qualified"),
+    emr=emr("in-progress", "not-qualified", "Does not qualify for home oxygen"),
     records=_not_yet | {QualifyingTestCompleted: "tested again; still does not qualify"}, defers=_unqualified,
     ignores=_in_house | _no_order,
 )  # fmt: skip
 QUALIFIED = waiting(
     "qualified", "Qualifies", owner=PROVIDER, within=minutes(request_within), do="Request oxygen for home, or plan without it",
-    escalates_to=SUPERVISOR, emr=emr("in-progress", "qualified"), records=_not_yet | _tested_again, ignores=_in_house | _no_order,
+    escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "qualified", "Qualifies for home oxygen"), records=_not_yet | _tested_again, ignores=_in_house | _no_order,
 )  # fmt: skip
 REQUEST_OVERDUE = waiting(
     "request_overdue", "Request overdue", owner=SUPERVISOR, within=minutes(escalation),
@@ -263,23 +265,26 @@ REQUEST_OVERDUE = waiting(
 ORDERING = waiting(
     "ordering", "Oxygen being ordered", owner=CASE_MANAGER, within=business_days(order_within),
     do="Follow the order until oxygen is delivered; teach, book and prepare meanwhile", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "ordering"), opens=opens(HOME_OXYGEN_ORDER, DELIVERED, WITHDRAWN),
+    emr=emr("in-progress", "ordering", "Oxygen being ordered"), opens=opens(HOME_OXYGEN_ORDER, DELIVERED, WITHDRAWN),
     records=_not_yet | _tested_again | _order_tells,
     ignores=_in_house | _requested,
 )  # fmt: skip
 ORDERING_OVERDUE = waiting(
     "ordering_overdue", "Oxygen not delivered", owner=SUPERVISOR, within=minutes(escalation),
     do="Find out where the order stands; get oxygen another way, or put the discharge off", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "ordering-overdue"), records=_prepared | _moving | _tested_again, ignores=_in_house | _requested,
+    emr=emr("in-progress", "ordering-overdue", "Oxygen not delivered"),
+    records=_prepared | _moving | _tested_again, ignores=_in_house | _requested,
 )  # fmt: skip
 PREPARING = waiting(
     "preparing", "Getting ready to leave", owner=CASE_MANAGER, within=minutes(prepare_within),
-    do="See that all on the list is done before the patient leaves", escalates_to=SUPERVISOR, emr=emr("in-progress", "preparing"),
+    do="See that all on the list is done before the patient leaves", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "preparing", "Getting ready to leave"),
     checklist=READY_TO_LEAVE, records=_moving | _tested_again, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
 PREPARING_OVERDUE = waiting(
     "preparing_overdue", "Not ready in time", owner=SUPERVISOR, within=minutes(escalation),
-    do="See that what is still open on the list gets done", escalates_to=SUPERVISOR, emr=emr("in-progress", "preparing-overdue"),
+    do="See that what is still open on the list gets done", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "preparing-overdue", "Not ready in time"),
     checklist=READY_TO_LEAVE, records=_moving | _tested_again, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
 _still_qualifies: Reasons = {QualifyingTestCompleted: "tested again; still qualifies"}
@@ -292,11 +297,12 @@ READY = waiting(
 NOT_LEFT = waiting(
     "not_left", "Ready, not left", owner=CHARGE_NURSE, within=minutes(escalation),
     do="Find out what holds the patient; have the test repeated if it is too old", escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "not-left"), records=_complete | _still_qualifies, ignores=_in_house | _requested | _no_order,
+    emr=emr("in-progress", "not-left", "Ready, not left"),
+    records=_complete | _still_qualifies, ignores=_in_house | _requested | _no_order,
 )  # fmt: skip
 TEST_EXPIRED = waiting(
     "test_expired", "Test too old", owner=RT, within=minutes(test_within), do="Test again: the test no longer counts at discharge",
-    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "test-expired"), records=_complete | _no_result,
+    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "test-expired", "Test too old"), records=_complete | _no_result,
     ignores={QualifyingTestOrdered: "ordered already", **_in_house, **_requested, **_no_order},
 )  # fmt: skip
 _left: Reasons = {
@@ -318,9 +324,9 @@ _at_home: Reasons = {
     PatientMerged: "patient identity noted",
 }
 LEFT_UNREADY = waiting(
-    "left_unready", "At home without working oxygen", owner=CASE_MANAGER, within=minutes(repair_within),
+    "left_unready", "At home, oxygen not settled", owner=CASE_MANAGER, within=minutes(repair_within),
     do="Reach patient and vendor now; make good what is missing: oxygen, test, teaching", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "left-unready"),
+    emr=emr("in-progress", "left-unready", "At home, oxygen not settled"),
     records=_at_home | {
         FollowUpContactMade: "spoken to; oxygen is still to be arranged",
         FollowUpVisitCompleted: "seen; oxygen is still to be arranged", FollowUpDeclined: "oxygen is still to be arranged",
@@ -328,8 +334,9 @@ LEFT_UNREADY = waiting(
     ignores=_left,
 )  # fmt: skip
 STILL_UNREADY = waiting(
-    "still_unready", "Still without working oxygen", owner=SUPERVISOR, within=minutes(escalation),
-    do="Get oxygen to the patient, or the patient back", escalates_to=SUPERVISOR, emr=emr("in-progress", "still-unready"),
+    "still_unready", "At home, oxygen still not settled", owner=SUPERVISOR, within=minutes(escalation),
+    do="Get what is missing to the patient, or the patient back", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "still-unready", "At home, oxygen still not settled"),
     records=_at_home | {
         FollowUpContactMade: "spoken to; oxygen is still to be arranged",
         FollowUpVisitCompleted: "seen; oxygen is still to be arranged", FollowUpDeclined: "oxygen is still to be arranged",
@@ -345,28 +352,30 @@ DISCHARGED = waiting(
 )  # fmt: skip
 UNREACHABLE = waiting(
     "unreachable", "Not reached", owner=CASE_MANAGER, within=business_days(find_within),
-    do="Reach the patient another way: caregiver, vendor, home visit", escalates_to=SUPERVISOR, emr=emr("in-progress", "unreachable"),
+    do="Reach the patient another way: caregiver, vendor, home visit", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "unreachable", "Not reached after discharge"),
     records=_followed, ignores=_left | _arranged,
 )  # fmt: skip
 CONTACTED = waiting(
     "contacted", "Contacted", owner=PCP, within=business_days(visit_within), do="See the patient face to face; review the oxygen",
     sooner=(sooner(high_complexity == True, business_days(visit_high), "high complexity is seen within 7 days of discharge"),),  # noqa: E712
-    escalates_to=CASE_MANAGER, emr=emr("in-progress", "contacted"),
+    escalates_to=CASE_MANAGER, emr=emr("in-progress", "contacted", "Contacted after discharge"),
     records=_followed | {FollowUpContactMade: "contacted again; the oxygen works"}, ignores=_left | _arranged,
 )  # fmt: skip
 VISIT_OVERDUE = waiting(
     "visit_overdue", "Visit missed", owner=CASE_MANAGER, within=business_days(rebook_within),
-    do="Find out why the patient was not seen; book a visit now", escalates_to=SUPERVISOR, emr=emr("in-progress", "visit-overdue"),
+    do="Find out why the patient was not seen; book a visit now", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "visit-overdue", "Visit missed"),
     records=_followed | {FollowUpContactMade: "contacted again; the oxygen works"}, ignores=_left | _arranged,
 )  # fmt: skip
 LOST = waiting(
     "lost", "Lost to follow-up", owner=SUPERVISOR, within=business_days(find_within),
     do="Decide how the patient is found: welfare check, home visit; or record that they decline", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "lost-to-follow-up"), records=_followed, ignores=_left | _arranged,
+    emr=emr("in-progress", "lost-to-follow-up", "Lost to follow-up"), records=_followed, ignores=_left | _arranged,
 )  # fmt: skip
-CLOSED = end("closed", "Seen, closed", emr=emr("completed", "closed"))
-DECLINED = end("declined", "Follow-up declined", emr=emr("completed", "follow-up-declined"))
-NOT_NEEDED = end("not_needed", "Home without oxygen", emr=emr("cancelled", "not-needed"))
+CLOSED = end("closed", "Seen, closed", emr=emr("completed", "closed", "Seen, closed"))
+DECLINED = end("declined", "Follow-up declined", emr=emr("completed", "follow-up-declined", "Follow-up declined"))
+NOT_NEEDED = end("not_needed", "Home without oxygen", emr=emr("cancelled", "not-needed", "Home without oxygen"))
 CANCELLED = end("cancelled", "Discharge cancelled", emr=emr("cancelled", "discharge-cancelled"))
 READMITTED = end("readmitted", "Readmitted", emr=emr("cancelled", "readmitted"))
 DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"))

@@ -79,7 +79,7 @@ acknowledge_within = _time("acknowledge_within", "the vendor acknowledges within
 call_vendor_within = _time("call_vendor_within", "settle it with the vendor within", 2)
 deliver_within = _time("deliver_within", "the vendor delivers within", 24)
 escalation = _time("escalation", "answer an escalation within", 2)
-cosignature = parameter("cosignature", "the order is co-signed by an attending", False, OWN)
+cosignature = parameter("cosignature", "co-signature required", False, OWN)
 
 # ── Guards ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 wants_cosign = cosignature == True  # noqa: E712
@@ -125,7 +125,7 @@ _fixed: Reasons = {HomeOxygenOrderDrafted: "the order is on its way; cancel it t
 ORDER_DRAFT = waiting(
     "order_draft", "To be drafted", owner=CASE_MANAGER, within=minutes(draft_within),
     do="Prepare the order: vendor, flow, equipment for home and for the way", escalates_to=SUPERVISOR,
-    emr=emr("ready", "order-draft"), records=_news, defers=_signed_early,
+    emr=emr("ready", "order-draft", "To be drafted"), records=_news, defers=_signed_early,
     ignores={**_not_failed, **_not_recalled, **_not_sent},
 )  # fmt: skip
 DRAFT_OVERDUE = waiting(
@@ -135,7 +135,7 @@ DRAFT_OVERDUE = waiting(
 )  # fmt: skip
 DRAFTED = waiting(
     "drafted", "Drafted, unsigned", owner=PROVIDER, within=minutes(sign_within), do="Check the order and sign it",
-    escalates_to=SUPERVISOR, emr=emr("in-progress", "drafted"),
+    escalates_to=SUPERVISOR, emr=emr("in-progress", "drafted", "Drafted, unsigned"),
     records={HomeOxygenOrderDrafted: "draft changed before signature", **_news},
     defers={HomeOxygenOrderCosigned: "kept until the order is signed"},
     ignores={**_not_failed, **_not_recalled, **_not_sent}, late=_replaced,
@@ -149,7 +149,8 @@ SIGNATURE_OVERDUE = waiting(
 )  # fmt: skip
 AWAITING_COSIGN = waiting(
     "awaiting_cosign", "Awaiting co-signature", owner=ATTENDING, within=minutes(sign_within), do="Co-sign the order",
-    validates=ATTENDING, escalates_to=SUPERVISOR, emr=emr("in-progress", "awaiting-cosign"), optional=wants_cosign,
+    validates=ATTENDING, escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "awaiting-cosign", "Awaiting co-signature"), optional=wants_cosign,
     records=_news, ignores={
         HomeOxygenOrderDrafted: "signed already; cancel the order to change it", HomeOxygenOrderSigned: "signed already",
         **_not_failed, **_not_recalled, **_not_sent,
@@ -158,26 +159,28 @@ AWAITING_COSIGN = waiting(
 COSIGN_OVERDUE = waiting(
     "cosign_overdue", "Co-signature overdue", owner=SUPERVISOR, within=minutes(escalation),
     do="Find an attending who co-signs the order", validates=ATTENDING, escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "cosign-overdue"), optional=wants_cosign, records=_news,
+    emr=emr("in-progress", "cosign-overdue", "Co-signature overdue"), optional=wants_cosign, records=_news,
     ignores={
         HomeOxygenOrderDrafted: "signed already; cancel the order to change it", HomeOxygenOrderSigned: "signed already",
         **_not_failed, **_not_recalled, **_not_sent,
     }, late=_replaced,
 )  # fmt: skip
 SIGNED = system(
-    "signed", "Signed, being sent", work=SEND, owner=CASE_MANAGER, within=minutes(send_within), emr=emr("in-progress", "signed"),
+    "signed", "Signed, being sent", work=SEND, owner=CASE_MANAGER, within=minutes(send_within),
+    emr=emr("in-progress", "signed", "Signed, being sent"),
     records=_news, defers={EquipmentDelivered: "kept until the vendor has acknowledged"}, ignores={**_not_failed, **_fixed},
     late=_wanted,
 )  # fmt: skip
 SENDING_FAILED = waiting(
     "sending_failed", "Not sent", owner=CASE_MANAGER, within=minutes(escalation),
     do="Find out why the order did not go out; send it again, or give it to the vendor by phone", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "sending-failed"), records=_news,
+    emr=emr("in-progress", "sending-failed", "Not sent"), records=_news,
     defers={EquipmentDelivered: "kept until the vendor has acknowledged"}, ignores=_signed, late=_wanted,
 )  # fmt: skip
 SENT = waiting(
     "sent", "Sent, not acknowledged", owner=CASE_MANAGER, within=minutes(acknowledge_within),
-    do="Watch for the vendor's acknowledgement: sent is not received", escalates_to=CASE_MANAGER, emr=emr("in-progress", "sent"),
+    do="Watch for the vendor's acknowledgement: sent is not received", escalates_to=CASE_MANAGER,
+    emr=emr("in-progress", "sent", "Sent, not acknowledged"),
     records=_news, defers={EquipmentDelivered: "kept until the vendor has acknowledged"}, ignores={**_not_failed, **_fixed},
     late=_wanted,
 )  # fmt: skip
@@ -190,13 +193,13 @@ VENDOR_SILENT = waiting(
 VENDOR_ACKED = waiting(
     "vendor_acked", "Acknowledged, not delivered", owner=CASE_MANAGER, within=minutes(deliver_within),
     do="See that the vendor delivers and shows that the equipment works", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "vendor-acked"), records=_news,
+    emr=emr("in-progress", "vendor-acked", "Acknowledged, not delivered"), records=_news,
     ignores={VendorAcknowledged: "acknowledged already", **_not_failed, **_fixed}, late=_wanted,
 )  # fmt: skip
 VENDOR_ESCALATED = waiting(
     "vendor_escalated", "Delivery in danger", owner=SUPERVISOR, within=minutes(escalation),
     do="Get oxygen for this patient: another vendor, hospital equipment, or a later discharge", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "vendor-escalated"),
+    emr=emr("in-progress", "vendor-escalated", "Delivery in danger"),
     records={VendorDeclined: "the vendor will not deliver: noted", **_news}, ignores=_signed, late=_wanted,
 )  # fmt: skip
 _off: Reasons = {
@@ -216,17 +219,19 @@ _recalling: Reasons = {
     **_news,
 }
 RECALLING = system(
-    "recalling", "Being recalled", work=RECALL, owner=CASE_MANAGER, within=minutes(send_within), emr=emr("in-progress", "recalling"),
+    "recalling", "Being recalled", work=RECALL, owner=CASE_MANAGER, within=minutes(send_within),
+    emr=emr("in-progress", "recalling", "Being recalled"),
     records=_recalling, ignores=_off, defers={VendorTold: "kept until it is known whether the recall went out"}, late=_unwanted,
 )  # fmt: skip
 RECALL_FAILED = waiting(
     "recall_failed", "Not recalled", owner=CASE_MANAGER, within=minutes(call_vendor_within),
-    do="Call the vendor: the order is off; have equipment taken back", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "recall-failed"), records=_recalling, ignores=_off, late=_unwanted,
+    do="Call every vendor that may have the order: it is off; have equipment taken back", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "recall-failed", "Not recalled"), records=_recalling, ignores=_off, late=_unwanted,
 )  # fmt: skip
 RECALL_OVERDUE = waiting(
     "recall_overdue", "Vendor not told", owner=SUPERVISOR, within=minutes(escalation),
-    do="See that the vendor knows that the order is off", escalates_to=SUPERVISOR, emr=emr("in-progress", "recall-overdue"),
+    do="See that the vendor knows that the order is off", escalates_to=SUPERVISOR,
+    emr=emr("in-progress", "recall-overdue", "Vendor not told"),
     records=_recalling, ignores=_off, late=_unwanted,
 )  # fmt: skip
 DELIVERED = end("delivered", "Delivered", emr=emr("completed", "delivered"), late=_wanted)
@@ -235,7 +240,8 @@ WITHDRAWN = end("withdrawn", "Withdrawn", emr=emr("cancelled", "withdrawn"), lat
 TO_DRAFT = (ORDER_DRAFT, DRAFT_OVERDUE)
 TO_SIGN = (DRAFTED, SIGNATURE_OVERDUE)
 TO_COSIGN = (AWAITING_COSIGN, COSIGN_OVERDUE)
-WITHIN_HOUSE = (*TO_DRAFT, *TO_SIGN, *TO_COSIGN)
+TO_APPROVE = (*TO_SIGN, *TO_COSIGN)
+"""What is drafted anew for another vendor may still be with the first one; to recall what was never sent does no harm."""
 WITH_VENDOR = (SIGNED, SENDING_FAILED, SENT, VENDOR_SILENT, VENDOR_ACKED, VENDOR_ESCALATED)
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
@@ -278,12 +284,18 @@ TRANSITIONS = (
     T("T-25", VENDOR_ACKED, on=DEADLINE, to=VENDOR_ESCALATED, because="acknowledged, and not delivered in time"),
     T("T-26", VENDOR_ESCALATED, on=DEADLINE, to=None, because="still no oxygen"),
     # no longer wanted
-    T("T-30", WITHIN_HOUSE, on=HomeOxygenOrderCancelled, to=WITHDRAWN, by=(PROVIDER, CASE_MANAGER),
-      because="cancelled before it was sent"),
-    T("T-31", WITHIN_HOUSE, on=HomeOxygenNotNeeded, to=WITHDRAWN, by=PROVIDER, because="the patient goes home without oxygen"),
-    T("T-32", WITHIN_HOUSE, on=DischargePlanCancelled, to=WITHDRAWN, by=(PROVIDER, CASE_MANAGER),
+    T("T-30", TO_DRAFT, on=HomeOxygenOrderCancelled, to=WITHDRAWN, by=(PROVIDER, CASE_MANAGER),
+      because="cancelled before it was drafted"),
+    T("T-31", TO_DRAFT, on=HomeOxygenNotNeeded, to=WITHDRAWN, by=PROVIDER, because="the patient goes home without oxygen"),
+    T("T-32", TO_DRAFT, on=DischargePlanCancelled, to=WITHDRAWN, by=(PROVIDER, CASE_MANAGER),
       because="the patient does not go home for now"),
-    T("T-33", WITHIN_HOUSE, on=PatientDied, to=WITHDRAWN, because="the patient died"),
+    T("T-33", TO_DRAFT, on=PatientDied, to=WITHDRAWN, because="the patient died"),
+    T("T-46", TO_APPROVE, on=HomeOxygenOrderCancelled, to=RECALLING, by=(PROVIDER, CASE_MANAGER),
+      because="cancelled; an earlier one may be with a vendor"),
+    T("T-47", TO_APPROVE, on=HomeOxygenNotNeeded, to=RECALLING, by=PROVIDER, because="the patient goes home without oxygen"),
+    T("T-48", TO_APPROVE, on=DischargePlanCancelled, to=RECALLING, by=(PROVIDER, CASE_MANAGER),
+      because="the patient does not go home for now"),
+    T("T-49", TO_APPROVE, on=PatientDied, to=RECALLING, because="the patient died"),
     T("T-34", WITH_VENDOR, on=HomeOxygenOrderCancelled, to=RECALLING, by=(PROVIDER, CASE_MANAGER),
       because="cancelled after it was signed"),
     T("T-35", WITH_VENDOR, on=HomeOxygenNotNeeded, to=RECALLING, by=PROVIDER, because="the patient goes home without oxygen"),

@@ -6,7 +6,10 @@ facility's policy means "complete", and the documentation is filed in the EMR an
 
 Clinical limits are defaults that a facility may set, subject to its clinicians' approval:
 targets and the fall that calls for assessment, British Thoracic Society guideline for oxygen use in adults, 2017;
-times to assessment, UW Health respiratory care policy 1.53; times by NEWS2, Royal College of Physicians, 2017.
+times to assessment, UW Health respiratory care policy 1.53; scores that hurry it, NEWS2, Royal College of Physicians, 2017.
+
+What is not known never counts as good: a saturation that nobody has measured for four hours moves no case towards stable or
+weaning but brings somebody to the bedside, and oxygen whose setting nobody reported counts as oxygen, not as room air.
 """
 
 from events.catalog import (
@@ -59,6 +62,10 @@ RT = role("RT", "Respiratory therapist", RT_LEAD, CHARGE_NURSE)
 RN = role("RN", "Nurse", CHARGE_NURSE)
 
 # ── Facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+SPO2_COUNTS_FOR = 240
+"""Minutes for which a measured saturation may be relied on. Whoever is on oxygen scores at least 2 by NEWS2, which asks for
+observations every 4 to 6 hours (Royal College of Physicians, 2017)."""
+
 spo2 = fact(
     "spo2",
     "SpO2",
@@ -68,7 +75,7 @@ spo2 = fact(
     of(Spo2Observed, lambda e: e.spo2_percent),
     unit="%",
     loinc="59408-5",
-    stale_after_minutes=240,
+    stale_after_minutes=SPO2_COUNTS_FOR,
 )
 flow = fact(
     "flow", "oxygen flow", ValueType.NUMBER, of(OxygenChanged, lambda e: e.flow_l_min), unit="L/min", loinc="3151-8"
@@ -95,7 +102,7 @@ hypercapnic = fact(
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 BTS = "BTS guideline for oxygen use in adults in healthcare and emergency settings, 2017"
 UW = "UW Health respiratory care policy 1.53"
-RCP = "Royal College of Physicians, National Early Warning Score 2, 2017"
+RCP = "scores of Royal College of Physicians, National Early Warning Score 2, 2017; the minutes are Baton's default"
 OWN = "Baton's default; set by the facility"
 
 _low = (of(OxygenOrdered, lambda e: e.target_spo2_low), of(CarePlanUpdated, lambda e: e.target_spo2_low))
@@ -109,7 +116,7 @@ hypercapnic_high = parameter(
     "hypercapnic_high", "hypercapnic target high", 92, BTS, unit="%", minimum=70, maximum=100, patient=_high
 )
 fall = parameter("fall", "fall that calls for assessment", 3, BTS, unit="%", minimum=1, maximum=20)
-adult_from = parameter("adult_from", "adult from", 18, UW, unit="a", minimum=12, maximum=21)
+adult_from = parameter("adult_from", "adult from", 18, OWN, unit="a", minimum=12, maximum=21)
 
 
 def _limit(name: str, title: str, default: float, source: str = OWN) -> ParameterTerm:
@@ -134,7 +141,7 @@ documentation = parameter(
     "documentation",
     "complete documentation",
     "signed_note",
-    UW,
+    f"{UW}: a progress note for adults, a flowsheet comment for children; that notes are signed is Baton's default",
     choices=("signed_note", "cosigned_note", "flowsheet_comment"),
 )
 
@@ -142,11 +149,17 @@ documentation = parameter(
 below = ((hypercapnic == True) & (spo2 < hypercapnic_low)) | (~(hypercapnic == True) & (spo2 < target_low))  # noqa: E712
 above = ((hypercapnic == True) & (spo2 > hypercapnic_high)) | (~(hypercapnic == True) & (spo2 > target_high))  # noqa: E712
 ROOM_AIR = 0.21
-on_room_air = (flow == 0) | (fio2 <= ROOM_AIR)
+setting_known = flow.known | fio2.known
+on_room_air = setting_known & ((flow == 0) | (fio2 <= ROOM_AIR))  # a setting that nobody reported counts as oxygen
 on_oxygen = (flow > 0) | (fio2 > ROOM_AIR)
-in_target = spo2.known & ~below & (~above | on_room_air)
+measured = spo2.known & ~spo2.older_than(SPO2_COUNTS_FOR)
+unmeasured = ~spo2.known | spo2.older_than(SPO2_COUNTS_FOR)
+in_target = measured & ~below & (~above | on_room_air)
+out_of_target = measured & (below | (above & ~on_room_air))
 over_oxygenated = (hypercapnic == True) & (spo2 > hypercapnic_high) & ~on_room_air  # noqa: E712
-unsafe = below | spo2.fell(fall) | over_oxygenated
+calls_for_assessment = below | spo2.fell(fall) | over_oxygenated
+unsafe = measured & calls_for_assessment
+safe = measured & ~calls_for_assessment
 wants_note = documentation.one_of("signed_note", "cosigned_note")
 wants_cosign = documentation == "cosigned_note"
 wants_comment = documentation == "flowsheet_comment"
@@ -175,6 +188,8 @@ _news: Reasons = {
 }
 _vitals: Reasons = {Spo2Observed: "saturation noted", OxygenChanged: "setting noted", **_news}
 _once: Reasons = {OxygenOrdered: "oxygen is ordered already; change the order in the EMR"}
+_nothing_to_file_again: Reasons = {FilingRetryRequested: "no filing has failed; the documentation is not complete yet"}
+_refused: Reasons = _once | _nothing_to_file_again
 _care_is_over: Reasons = {
     OxygenChanged: "oxygen has ended; noted for the record",
     Spo2Observed: "oxygen has ended; noted for the record",
@@ -202,7 +217,7 @@ ORDERED = waiting(
         Spo2Observed: "saturation noted; oxygen is not started", PatientTransferred: "start it in the new unit",
     },
     defers={AssessmentCompleted: "kept until oxygen is started", **_early_documentation},
-    ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_once,
+    ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_refused,
 )  # fmt: skip
 ORDER_OVERDUE = waiting(
     "order_overdue", "Start overdue", owner=CHARGE_NURSE, within=minutes(escalation), do="See that oxygen is started",
@@ -211,7 +226,7 @@ ORDER_OVERDUE = waiting(
         Spo2Observed: "saturation noted; oxygen is not started", PatientTransferred: "start it in the new unit",
     },
     defers={AssessmentCompleted: "kept until oxygen is started", **_early_documentation},
-    ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_once,
+    ignores={WeaningStarted: "oxygen is not started", OxygenDiscontinued: "oxygen is not started"}, refuses=_refused,
 )  # fmt: skip
 ASSESSMENT_DUE = waiting(
     "assessment_due", "Assessment due", owner=RT, within=minutes(assess_adult), do="Assess the patient on oxygen",
@@ -223,80 +238,84 @@ ASSESSMENT_DUE = waiting(
     ),
     escalates_to=RT_LEAD, emr=emr("in-progress", "assessment-due"),
     records=_vitals,
-    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 ESCALATED = waiting(
     "escalated", "Escalated to RT lead", owner=RT_LEAD, within=minutes(escalation), do="See that the patient is seen now",
     escalates_to=PROVIDER, emr=emr("in-progress", "escalated"),
     records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"},
-    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 ESCALATED_TO_PROVIDER = waiting(
     "escalated_to_provider", "Escalated to provider", owner=PROVIDER, within=minutes(escalation),
     do="Decide what happens with this patient's oxygen", escalates_to=PROVIDER,
     emr=emr("in-progress", "escalated-to-provider"),
     records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"},
-    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_once,
+    defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 ASSESSED = waiting(
     "assessed", "Assessed", owner=RT, within=minutes(titrate_within), do="Set oxygen to bring saturation into target",
     escalates_to=RT_LEAD, emr=emr("in-progress", "assessed"),
     records=_news | {AssessmentCompleted: "assessed again", Spo2Observed: "out of target; oxygen is not set yet"},
-    defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_once,
+    defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 TITRATING = waiting(
     "titrating", "Titrating", owner=RT, within=minutes(titrate_within), do="Titrate until saturation is in target",
     escalates_to=RT_LEAD, emr=emr("in-progress", "titrating"),
-    records=_vitals | {AssessmentCompleted: "assessed again; still out of target"},
-    defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_once,
+    records=_vitals | {
+        AssessmentCompleted: "assessed again; titration goes on",
+        OxygenChanged: "setting noted; not known to be in target",
+    },
+    defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 STABLE = waiting(
     "stable", "Stable", owner=RN, within=minutes(recheck_within), do="Watch saturation; call RT when it falls",
     escalates_to=RT, emr=emr("in-progress", "stable"),
-    records=_vitals | {AssessmentCompleted: "assessed again; stable"}, defers=_early_documentation, refuses=_once,
+    records=_vitals | {AssessmentCompleted: "assessed again; stays stable"}, defers=_early_documentation, refuses=_refused,
 )  # fmt: skip
 WEANING = waiting(
     "weaning", "Weaning", owner=RT, within=minutes(wean_within), do="Reduce oxygen while saturation holds",
     escalates_to=RT_LEAD, emr=emr("in-progress", "weaning"),
     records=_vitals | {AssessmentCompleted: "assessed while weaning"},
-    ignores={WeaningStarted: "weaning already"}, defers=_early_documentation, refuses=_once,
+    ignores={WeaningStarted: "weaning already"}, defers=_early_documentation, refuses=_refused,
 )  # fmt: skip
 TRIAL_OFF = waiting(
     "trial_off", "Trial without oxygen", owner=RN, within=minutes(trial_within), do="Watch on room air; end or resume oxygen",
-    escalates_to=RT, emr=emr("in-progress", "trial-off"),
+    escalates_to=RT_LEAD, emr=emr("in-progress", "trial-off", "Trial without oxygen"),
     records=_vitals | {AssessmentCompleted: "assessed on room air"},
-    ignores={WeaningStarted: "on room air already"}, defers=_early_documentation, refuses=_once,
+    ignores={WeaningStarted: "on room air already"}, defers=_early_documentation, refuses=_refused,
 )  # fmt: skip
 TITRATED_UNDOCUMENTED = waiting(
     "titrated_undocumented", "Titrated, undocumented", owner=RT, within=minutes(document_within),
     do="Document the oxygen therapy", escalates_to=RT_LEAD, emr=emr("in-progress", "undocumented"),
     records=_care_is_over, ignores=_other_documentation | _care_has_gone_on,
-    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_once,
+    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_refused,
 )  # fmt: skip
 UNDOCUMENTED_OVERDUE = waiting(
     "undocumented_overdue", "Documentation overdue", owner=RT_LEAD, within=minutes(escalation),
     do="See that the oxygen therapy is documented", escalates_to=RT_LEAD, emr=emr("in-progress", "documentation-overdue"),
     records=_care_is_over, ignores=_other_documentation | _care_has_gone_on,
-    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_once,
+    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_refused,
 )  # fmt: skip
 DOCUMENTED_UNSIGNED = waiting(
     "documented_unsigned", "Documented, unsigned", owner=RT, within=minutes(sign_within), do="Sign the note",
     escalates_to=RT_LEAD, emr=emr("in-progress", "unsigned"), optional=wants_note,
     records=_care_is_over | {NoteWritten: "note changed before signature"},
     ignores={FlowsheetCommentRecorded: "this facility wants a note", **_care_has_gone_on},
-    defers={NoteCosigned: "kept until the note is signed"}, refuses=_once,
+    defers={NoteCosigned: "kept until the note is signed"}, refuses=_refused,
 )  # fmt: skip
 UNSIGNED_OVERDUE = waiting(
     "unsigned_overdue", "Signature overdue", owner=RT_LEAD, within=minutes(escalation), do="See that the note is signed",
     escalates_to=RT_LEAD, emr=emr("in-progress", "signature-overdue"), optional=wants_note,
     records=_care_is_over | {NoteWritten: "note changed before signature"},
     ignores={FlowsheetCommentRecorded: "this facility wants a note", **_care_has_gone_on},
-    defers={NoteCosigned: "kept until the note is signed"}, refuses=_once,
+    defers={NoteCosigned: "kept until the note is signed"}, refuses=_refused,
 )  # fmt: skip
 AWAITING_COSIGN = waiting(
     "awaiting_cosign", "Awaiting co-signature", owner=PROVIDER, within=minutes(sign_within), do="Co-sign the note",
-    validates=PROVIDER, escalates_to=CHARGE_NURSE, emr=emr("in-progress", "awaiting-cosign"), optional=wants_cosign,
-    records=_care_is_over, refuses=_once,
+    validates=PROVIDER, escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "awaiting-cosign", "Awaiting co-signature"), optional=wants_cosign,
+    records=_care_is_over, refuses=_refused,
     ignores={
         FlowsheetCommentRecorded: "this facility wants a note", NoteWritten: "the note is signed already",
         NoteSigned: "the note is signed already", **_care_has_gone_on,
@@ -310,26 +329,37 @@ _documented: Reasons = {
 COSIGN_OVERDUE = waiting(
     "cosign_overdue", "Co-signature overdue", owner=CHARGE_NURSE, within=minutes(escalation),
     do="Find a provider who co-signs", validates=PROVIDER, escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "cosign-overdue"), optional=wants_cosign, records=_care_is_over, refuses=_once,
+    emr=emr("in-progress", "cosign-overdue", "Co-signature overdue"), optional=wants_cosign, records=_care_is_over, refuses=_refused,
     ignores={
         FlowsheetCommentRecorded: "this facility wants a note", NoteWritten: "the note is signed already",
         NoteSigned: "the note is signed already", **_care_has_gone_on,
     },
 )  # fmt: skip
+_being_filed: Reasons = {FilingRetryRequested: "it is being filed already"}
+# A late outcome is noted and moves nothing: every try files the same document under the same identifier, so that it is as true
+# of this try as of the one before, and this try files and reads back for itself.
 FILING = system(
     "filing", "Filing documentation", work=FILE, owner=RT_LEAD, within=minutes(file_within),
-    emr=emr("in-progress", "filing"), records=_care_is_over, ignores=_documented, refuses=_once,
+    emr=emr("in-progress", "filing"), records=_care_is_over, ignores=_documented | _being_filed, refuses=_once,
+    late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT},
 )  # fmt: skip
 CONFIRMING = system(
     "confirming", "Reading documentation back", work=CONFIRM, owner=RT_LEAD, within=minutes(file_within),
-    emr=emr("in-progress", "filed-unconfirmed"), records=_care_is_over, ignores=_documented, refuses=_once,
+    emr=emr("in-progress", "filed-unconfirmed", "Filed, not confirmed"),
+    records=_care_is_over, ignores=_documented | _being_filed, refuses=_once,
     late={FILE: Late.ACCEPT},
 )  # fmt: skip
 FILING_FAILED = waiting(
     "filing_failed", "Filing failed", owner=RT_LEAD, within=minutes(escalation),
-    do="Find out why the EMR did not take the documentation; file again", escalates_to=RT_LEAD,
+    do="Find out why the EMR did not take the documentation; file again", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "filing-failed"), records=_care_is_over, ignores=_documented, refuses=_once,
     late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT},
+)  # fmt: skip
+FILING_OVERDUE = waiting(
+    "filing_overdue", "Filing overdue", owner=CHARGE_NURSE, within=minutes(escalation),
+    do="See that the documentation reaches the EMR: have it filed again, or call who keeps the EMR running",
+    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "filing-overdue"), records=_care_is_over, ignores=_documented,
+    refuses=_once, late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT},
 )  # fmt: skip
 COMPLETE = end("complete", "Complete", emr=emr("completed", "complete"), late={FILE: Late.ACCEPT, CONFIRM: Late.ACCEPT})
 CANCELLED = end("cancelled", "Cancelled", emr=emr("cancelled", "cancelled"))
@@ -357,9 +387,11 @@ TRANSITIONS = (
     T("T-13", ESCALATED_TO_PROVIDER, on=DEADLINE, to=None, because="escalation still not answered"),
     T("T-14", ASSESSMENT_DUE, on=News2Scored, when=news2 >= 5, to=None, because="sicker: assess sooner"),
     # titrate
-    T("T-20", ASSESSED, on=OxygenChanged, when=~in_target, to=TITRATING, by=(RT, RN), because="not known to be in target range"),
+    T("T-20", ASSESSED, on=OxygenChanged, when=out_of_target, to=TITRATING, by=(RT, RN), because="out of target range"),
     T("T-21", ASSESSED, on=OxygenChanged, when=in_target, to=STABLE, by=(RT, RN), because="within target range"),
     T("T-22", ASSESSED, on=Spo2Observed, when=in_target, to=STABLE, because="in target as it is; nothing to change"),
+    T("T-23", ASSESSED, on=OxygenChanged, when=unmeasured, to=TITRATING, by=(RT, RN),
+      because="no saturation of the last 4 hours: measure it"),
     T("T-24", ASSESSED, on=DEADLINE, to=ESCALATED, because="not titrated in time"),
     T("T-25", TITRATING, on=OxygenChanged, when=in_target, to=STABLE, because="in target range",
       override_by=(RT_LEAD, PROVIDER)),
@@ -369,17 +401,27 @@ TRANSITIONS = (
     T("T-30", STABLE, on=OxygenChanged, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-31", STABLE, on=Spo2Observed, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-32", STABLE, on=DEADLINE, to=ASSESSMENT_DUE, because="reassessment due"),
-    T("T-33", STABLE, on=OxygenChanged, when=on_room_air & ~unsafe, to=TRIAL_OFF, because="oxygen turned off"),
+    T("T-33", STABLE, on=OxygenChanged, when=safe & on_room_air, to=TRIAL_OFF, because="oxygen turned off"),
+    T("T-34", STABLE, on=OxygenChanged, when=unmeasured, to=ASSESSMENT_DUE,
+      because="oxygen changed, no saturation of the last 4 hours: assess"),
+    T("T-35", STABLE, on=WeaningStarted, when=unmeasured, to=ASSESSMENT_DUE, by=(RT, RN),
+      because="no saturation of the last 4 hours: assess before weaning"),
+    T("T-36", STABLE, on=AssessmentCompleted, when=unsafe, to=TITRATING, because="assessed: fell or left the safe range"),
     # wean
-    T("T-40", STABLE, on=WeaningStarted, to=WEANING, by=(RT, RN), because="weaning started"),
-    T("T-41", WEANING, on=OxygenChanged, when=~below & on_room_air, to=TRIAL_OFF, by=(RT, RN), because="oxygen turned off"),
-    T("T-42", WEANING, on=OxygenChanged, when=below, to=TITRATING, because="below target while weaning"),
+    T("T-40", STABLE, on=WeaningStarted, when=measured, to=WEANING, by=(RT, RN), because="weaning started"),
+    T("T-41", WEANING, on=OxygenChanged, when=measured & ~below & on_room_air, to=TRIAL_OFF, by=(RT, RN),
+      because="oxygen turned off"),
+    T("T-42", WEANING, on=OxygenChanged, when=measured & below, to=TITRATING, because="below target while weaning"),
     T("T-43", WEANING, on=Spo2Observed, when=below, to=TITRATING, because="below target while weaning"),
     T("T-44", WEANING, on=DEADLINE, to=ESCALATED, because="not weaned in time"),
-    T("T-45", TRIAL_OFF, on=OxygenChanged, when=below | on_oxygen, to=TITRATING, because="oxygen needed again"),
+    T("T-45", TRIAL_OFF, on=OxygenChanged, when=measured & (below | on_oxygen), to=TITRATING, because="oxygen needed again"),
     T("T-46", TRIAL_OFF, on=Spo2Observed, when=below, to=TITRATING, because="below target without oxygen"),
     T("T-47", TRIAL_OFF, on=DEADLINE, to=ESCALATED, because="trial not ended in time"),
     T("T-48", ON_OXYGEN, on=OxygenDiscontinued, to=TITRATED_UNDOCUMENTED, by=(RN, RT, PROVIDER), because="oxygen ended"),
+    T("T-49", (WEANING, TRIAL_OFF), on=OxygenChanged, when=unmeasured, to=TITRATING,
+      because="no saturation of the last 4 hours: measure it"),
+    T("T-37", (WEANING, TRIAL_OFF), on=AssessmentCompleted, when=measured & below, to=TITRATING,
+      because="assessed: below target"),
     # document, as the facility means "complete"
     T("T-50", UNDOCUMENTED, on=NoteWritten, when=wants_note, to=DOCUMENTED_UNSIGNED, by=RT, because="note written"),
     T("T-51", UNDOCUMENTED, on=FlowsheetCommentRecorded, when=wants_comment, to=FILING, by=(RT, RN),
@@ -403,8 +445,10 @@ TRANSITIONS = (
     T("T-64", CONFIRMING, on=MISMATCH, to=FILING_FAILED, because="the EMR shows something else"),
     T("T-65", CONFIRMING, on=UNCONFIRMED, to=FILING_FAILED, because="the EMR could not be read back"),
     T("T-66", CONFIRMING, on=DEADLINE, to=FILING_FAILED, because="not read back in time"),
-    T("T-67", FILING_FAILED, on=FilingRetryRequested, to=FILING, by=(RT_LEAD, RT), because="file again"),
-    T("T-68", FILING_FAILED, on=DEADLINE, to=None, because="still not filed"),
+    T("T-67", (FILING_FAILED, FILING_OVERDUE), on=FilingRetryRequested, to=FILING, by=(RT_LEAD, RT, CHARGE_NURSE),
+      because="file again"),
+    T("T-68", FILING_FAILED, on=DEADLINE, to=FILING_OVERDUE, because="not filed again in time"),
+    T("T-70", FILING_OVERDUE, on=DEADLINE, to=None, because="still not filed"),
     # the patient's life goes on
     T("T-80", (ASSESSMENT_DUE, *SEEN), on=PatientTransferred, to=ASSESSMENT_DUE, because="new unit: assess again"),
     T("T-81", ON_OXYGEN, on=PatientDischarged, to=TITRATED_UNDOCUMENTED, because="discharged: document what was given"),
@@ -450,7 +494,7 @@ OXYGEN = workflow(
     states=(
         ORDERED, ORDER_OVERDUE, ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER, ASSESSED, TITRATING, STABLE, WEANING,
         TRIAL_OFF, TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE, AWAITING_COSIGN, COSIGN_OVERDUE,
-        FILING, CONFIRMING, FILING_FAILED, COMPLETE, CANCELLED, DECEASED,
+        FILING, CONFIRMING, FILING_FAILED, FILING_OVERDUE, COMPLETE, CANCELLED, DECEASED,
     ),
     transitions=TRANSITIONS,
     lifecycle=lifecycle(

@@ -182,6 +182,11 @@ class End(NamedTuple):
     kept: Mapping[str, Any]
     emr: Mapping[str, Any]
 
+    def at_rest(self) -> End:
+        """Where the cases stand, what was kept and what the EMR has, whatever way led there."""
+        resting = {name: it for name, it in self.courses.items() if name.endswith((" rest", " facts"))}
+        return End(resting, {}, self.kept, self.emr)
+
     def differs(self, other: End) -> list[str]:
         """Where another end is not this one."""
         found = []

@@ -81,6 +81,10 @@ def test_every_step_and_arrow_of_every_version_is_shown(template: Template) -> N
         },
         {"kind": "claimed"},
         {"kind": "reassigned"},
+        {"kind": "rerouted"},
+        {"kind": "repaired"},
+        {"kind": "continued"},
+        {"kind": "refused", "reason": "wrong_role"},
     ],
 )
 def test_what_a_journal_entry_measures_is_shown_by_the_same_dimensions(
@@ -97,4 +101,4 @@ def test_what_a_journal_entry_measures_is_shown_by_the_same_dimensions(
 
 def test_no_dimension_is_a_person_or_a_case(template: Template) -> None:
     dimensions = set().union(*(each.dimensions for each in _shown(template)))
-    assert dimensions == {"workflow", "version", "state", "transition", "role", "facility", "reason"}
+    assert dimensions == {"workflow", "version", "state", "transition", "role", "facility", "reason", "what"}

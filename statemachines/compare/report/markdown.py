@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statemachines.compare.change import Diff, Subject
 from statemachines.compare.migration import MigrationPlan, StateMove, Verdict
 from statemachines.compare.report.places import shortened, where
-from statemachines.compare.report.text import HEADINGS, in_flight, proven
+from statemachines.compare.report.text import HEADINGS, in_flight, partly, proven
 from statemachines.compare.words import counted, listed, names
 from statemachines.compile.markdown import broken, cell, table
 
@@ -89,7 +89,7 @@ def _plan(plan: MigrationPlan) -> Iterator[str]:
             [
                 f"`{move.state}`<br>{cell(move.title)}",
                 f"`{move.target}`" if move.moving and move.target else "–",
-                _VERDICT[move.verdict],
+                f"{_VERDICT[move.verdict]}{cell(partly(move))}",
                 broken((*_refused(move), *proven(move), *(f"note: {note}" for note in move.notes if move.moving))),
             ]
             for move in plan.moves

@@ -81,15 +81,23 @@ def _facilities(diff: Diff) -> Iterator[str]:
 
 def in_flight(plan: MigrationPlan) -> Iterator[str]:
     """Which cases can move, and which stay and why, in a few lines."""
-    free = plan.with_verdict(Verdict.MOVES)
     held = plan.with_verdict(Verdict.STAYS, Verdict.MOVES_SOMEWHERE)
     unused = plan.with_verdict(Verdict.NEVER_ENTERED)
+    staying = dict.fromkeys(move.state for move in held)
+    free = dict.fromkeys(move.state for move in plan.with_verdict(Verdict.MOVES) if move.state not in staying)
     if plan.complete:
         yield f"all can move, from each of {counted(len(free), 'open state')}"
     elif free:
-        yield f"can move from {counted(len(free), 'state')}: {', '.join(move.state for move in free)}"
+        yield f"can move from {counted(len(free), 'state')}: {', '.join(free)}"
     else:
         yield "from no state can all of them move"
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for state in staying:
+        moving = sorted(place for move in plan.moves if move.state == state for place in move.moving)
+        if moving:
+            parts.setdefault(tuple(moving), []).append(state)
+    for places, states in parts.items():
+        yield f"can move at {names(places)} only, from {listed(states)}"
     said: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for move in held:
         for refusal in move.refusals:
@@ -99,6 +107,11 @@ def in_flight(plan: MigrationPlan) -> Iterator[str]:
         at = f" at {names(places)}" if places else ""
         yield f"stay{at} in {listed(states)}: {sentence}"
         yield f"  → {mend}"
+    if held:
+        yield (
+            f"cases that stay end under version {plan.old}, which stays deployed until they have; "
+            f"what version {plan.new} changes does not reach them"
+        )
     if unused:
         yield f"no case can be in {listed(move.state for move in unused)}"
 
@@ -122,8 +135,7 @@ def _plan(plan: MigrationPlan, *, proofs: bool) -> Iterator[str]:
     width = max((len(move.state) for move in plan.moves), default=0)
     for move in plan.moves:
         target = f" → {move.target}" if move.verdict in (Verdict.MOVES, Verdict.MOVES_SOMEWHERE) else ""
-        some = f" (at {names(move.moving)})" if move.verdict is Verdict.MOVES_SOMEWHERE else ""
-        yield f"{move.state:{width}}  {_MARK[move.verdict]}{target}{some}"
+        yield f"{move.state:{width}}  {_MARK[move.verdict]}{target}{partly(move)}"
         for refusal in move.refusals:
             at = f"at {names(refusal.facilities)}: " if refusal.facilities else ""
             yield f"    {refusal.obstacle}  {at}{refusal.sentence}"
@@ -133,6 +145,13 @@ def _plan(plan: MigrationPlan, *, proofs: bool) -> Iterator[str]:
         yield from (f"    note: {note}" for note in move.notes if move.moving)
     yield ""
     yield from in_flight(plan)
+
+
+def partly(move: StateMove) -> str:
+    """The facilities that a verdict is about, where it is not about all."""
+    if move.verdict is Verdict.MOVES_SOMEWHERE:
+        return f" (at {names(move.moving)})"
+    return "" if move.everywhere else f" (at {names(move.facilities)})"
 
 
 def proven(move: StateMove) -> Iterator[str]:

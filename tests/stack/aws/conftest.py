@@ -19,6 +19,7 @@ from tests.stack.aws import support
 
 HERE = Path(__file__).parent
 WHOLE = ""
+SHARED, LASTING = "aws", "lasting"
 ENTIRELY_UNLIKE = (AssertionError, ClientError, pytest.fail.Exception)
 
 
@@ -27,7 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "aws" not in metafunc.fixturenames:
+    server = next((name for name in (SHARED, LASTING) if name in metafunc.fixturenames), None)
+    if server is None:
         return
     wrapper = metafunc.definition.get_closest_marker("wrapper")
     servers = [pytest.param(WHOLE, id="aws")]
@@ -35,14 +37,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         name = str(wrapper.args[0])
         differs = pytest.mark.xfail(strict=True, raises=ENTIRELY_UNLIKE, reason=f"needs {name}")
         servers.append(pytest.param(name, id=f"without {name}", marks=differs))
-    metafunc.parametrize("aws", servers, indirect=True, scope="session")
+    metafunc.parametrize(server, servers, indirect=True, scope="session" if server == SHARED else "function")
 
 
 def lacked(item: pytest.Item) -> str:
     """The wrapper that this run of a test does without, if any."""
     if HERE not in item.path.parents or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
         return WHOLE
-    return str(item.callspec.params.get("aws", WHOLE))
+    return str(item.callspec.params.get(SHARED, item.callspec.params.get(LASTING, WHOLE)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -101,7 +103,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """The servers that lack a wrapper."""
-    wrappers = dict.fromkeys(lacked(item) for item in request.session.items if lacked(item))
+    sharing = [item for item in request.session.items if SHARED in getattr(item, "fixturenames", ())]
+    wrappers = dict.fromkeys(lacked(item) for item in sharing if lacked(item))
     servers = Servers(tmp_path_factory.mktemp("without"), list(wrappers))
     yield servers
     servers.stop()
@@ -116,6 +119,14 @@ def aws(request: pytest.FixtureRequest) -> Iterator[EmbeddedAws]:
     lacking = request.getfixturevalue("servers").lacking(request.param)
     yield lacking
     lacking.stop()
+
+
+@pytest.fixture
+def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedAws]:
+    """An embedded AWS that the test may restart, and that keeps what it holds."""
+    without = [] if request.param == WHOLE else [request.param]
+    with EmbeddedAws(tmp_path / "lasting", persist=True, without=without) as aws:
+        yield aws
 
 
 @pytest.fixture(autouse=True)

@@ -127,6 +127,9 @@ def test_states_are_mapped_by_arguments_and_by_files(tmp_path: Path, capsys: pyt
     assert run(migrate, "--plan", "oxygen", str(new)) == 1
     assert "no_target" in capsys.readouterr().out
     assert run(migrate, "--plan", "oxygen", str(new), "--map", "stable=steady") == 0
+    assert run(migrate, "--plan", "oxygen", str(new), "--map", "stable@lakeside=steady") == 1
+    each = [f"--map=stable@{facility}=steady" for facility in facilities()]
+    assert run(migrate, "--plan", "oxygen", str(new), *each) == 0
     lines, document = tmp_path / "map.txt", tmp_path / "map.json"
     lines.write_text("# renamed\nstable = steady\n", encoding="utf-8")
     document.write_text('{"stable": "steady"}', encoding="utf-8")
@@ -140,6 +143,7 @@ def test_states_are_mapped_by_arguments_and_by_files(tmp_path: Path, capsys: pyt
         ("stable=nowhere", "has no state nowhere"),
         ("nowhere=stable", "has no state nowhere"),
         ("=stable", "not OLD=NEW"),
+        ("stable@nowhere=stable", "there is no facility nowhere"),
         ("no/such/file", "neither OLD=NEW nor a file"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from events.catalog import NoteWritten, Spo2Observed, type_name
 from statemachines.compare import Change, Diff, diff
+from statemachines.compare.words import id_order
 from statemachines.definition import DEADLINE_MISSED, Definition, Duration, Unit, dump, load
 from statemachines.expressions import AllOf, IsKnown
 from statemachines.facilities import facilities
@@ -215,6 +216,17 @@ def test_an_arrow_under_another_id_is_told_as_such() -> None:
     assert (change.code, change.place, change.before) == ("arrow.renumbered", "S-50", "S-5")
 
 
+def test_arrows_are_told_in_the_order_of_their_ids() -> None:
+    """Not in the order of the file, in which T-40 stands before T-37; and numbers count by their size."""
+    changed = OXYGEN
+    for arrow in OXYGEN.transitions:
+        changed = with_arrow(changed, arrow.id, because=f"{arrow.because}, in other words")
+    told = [change.place for change in compare(OXYGEN, changed).changes]
+    assert told == sorted(told)
+    assert told != [arrow.id for arrow in OXYGEN.transitions]
+    assert sorted(["T-10", "T-9", "T-9a", "S-11"], key=id_order) == ["S-11", "T-9", "T-9a", "T-10"]
+
+
 def test_sources_by_and_targets_are_told_by_their_titles() -> None:
     found = compare(OXYGEN, with_arrow(OXYGEN, "T-48", by=("RN",), target="filing", sources=("stable",)))
     said = {change.code: change.sentence for change in found.changes if change.place == "T-48"}
@@ -293,6 +305,8 @@ def test_the_second_version_of_oxygen() -> None:
     }
     assert said["state.deadline", "awaiting_cosign"].sentence == "deadline 12 h → 4 h"
     assert said["arrow.guard", "T-31"].sentence.endswith("SpO2 < 94% → < 94% or > 98%")
+    for state in ("awaiting_cosign", "cosign_overdue"):
+        assert said["state.optional", state].facilities == ("northfield",), "southgate had it co-signed before, too"
     assert said["arrow.removed", "T-54"].facilities == ("northfield",)
     assert said["parameter.added", "cosign_within"].facilities == ("northfield", "southgate")
 

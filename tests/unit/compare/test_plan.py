@@ -127,6 +127,30 @@ def test_a_mapping_that_names_no_state_is_an_error(mapping: dict[str, str]) -> N
         planned(BASE, mapping=mapping)
 
 
+def test_a_mapping_may_be_for_one_facility() -> None:
+    made = planned(BASE, mapping={"written@nights": "watched"})
+    assert (made.target("written", "plain"), made.target("written", "nights")) == ("written", "watched")
+    assert [move.facilities for move in made.moves if move.state == "written"] == [("plain",), ("nights",)]
+    assert made.complete
+    made = planned(BASE, mapping={"written": "watched", "written@nights": "written"})
+    assert (made.target("written", "plain"), made.target("written", "nights")) == ("watched", "written")
+
+
+def test_a_state_that_is_gone_may_be_mapped_at_one_facility_and_stay_at_the_others() -> None:
+    made = planned(without(BASE, "states", lambda s: s.name != "written"), mapping={"written@nights": "watched"})
+    assert made.target("written", "plain") is None
+    (refusal,) = made.move("written", "plain").refusals
+    assert (refusal.obstacle, refusal.facilities) == (Obstacle.NO_TARGET, ("plain",))
+    assert made.move("written", "plain").verdict is Verdict.STAYS
+    assert made.move("written", "nights").target == "watched"
+
+
+def test_a_mapping_for_a_facility_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(UnknownInMapping, match="no facility nowhere; there are nights, plain"):
+        planned(BASE, mapping={"written@nowhere": "watched"})
+    assert plan(BASE, BASE, [], {f"written@{DEFAULTS}": "watched"}).target("written", DEFAULTS) == "watched"
+
+
 def test_another_workflow_or_another_key_is_no_target() -> None:
     made = planned(BASE.model_copy(update={"correlation": Correlation.PATIENT}))
     assert obstacles(made, "watched") == {Obstacle.OTHER_CORRELATION}
@@ -358,6 +382,15 @@ def test_an_overlay_that_does_not_fit_keeps_that_facilitys_cases() -> None:
     assert [(r.obstacle, r.facilities) for r in move.refusals] == [(Obstacle.OVERLAY_DOES_NOT_FIT, ("strict",))]
 
 
+def test_an_overlay_that_does_not_fit_keeps_no_case_of_another_target() -> None:
+    strict = Policy(facility="strict", title="Strict", always_staffed="LEAD", parameters={"small": {"strict": True}})
+    new = without(BASE, "parameters", lambda p: p.name != "strict")
+    made = plan(BASE, new, [PLAIN, NIGHTS, strict], {"written@nights": "watched"})
+    assert made.move("written", "nights").refusals == ()
+    assert made.move("written", "nights").verdict is Verdict.MOVES
+    assert made.move("written", "strict").verdict is Verdict.MOVES_SOMEWHERE
+
+
 def test_a_shift_in_which_nobody_would_own_the_case() -> None:
     """At night only nurses: RT's work falls to them, a lead's to nobody."""
     made = planned(with_state(BASE, "watched", owner="LEAD"))
@@ -399,13 +432,36 @@ def test_what_becomes_of_deferred_events_is_told() -> None:
 def test_the_plan_for_the_second_version_of_oxygen() -> None:
     made = plan(OXYGEN, OXYGEN_V2, facilities().values())
     held = {move.state: move for move in made.with_verdict(Verdict.STAYS, Verdict.MOVES_SOMEWHERE)}
-    assert set(held) == {"filing", "confirming", "filing_failed"}
+    assert set(held) == {"filing", "confirming", "filing_failed", "filing_overdue"}
     for move in held.values():
         assert [(r.obstacle, r.facilities) for r in move.refusals] == [(Obstacle.VALIDATION_SKIPPED, ("northfield",))]
         assert move.moving == ("lakeside", "southgate"), "no note there, or co-signed before already"
+        assert all("does not take them either (--map STATE@FACILITY=awaiting_cosign" in r.mend for r in move.refusals)
     assert made.target("documented_unsigned", "northfield") == "documented_unsigned"
     assert made.target("documented_unsigned", "lakeside") is None, "no case is ever there"
     assert not made.complete
+
+
+def test_the_step_of_a_skipped_validation_is_named_where_it_takes_the_cases() -> None:
+    """With the late outcomes declared, filings that failed go back to the co-signature; a filing under way still ends first."""
+    late = {"file_documentation": Late.ACCEPT, "confirm_documentation": Late.ACCEPT}
+    new = with_state(OXYGEN_V2, "awaiting_cosign", late=late)
+    made = plan(OXYGEN, new, facilities().values())
+    mends = {move.state: move.refusals[0].mend for move in made.with_verdict(Verdict.MOVES_SOMEWHERE)}
+    for state in ("filing_failed", "filing_overdue"):
+        assert mends[state].startswith(
+            "map them to the step in which it is done (--map STATE@FACILITY=awaiting_cosign)"
+        )
+    for state in ("filing", "confirming"):
+        assert mends[state].startswith("let these cases end under their version")
+    followed = {f"{state}@northfield": "awaiting_cosign" for state in ("filing_failed", "filing_overdue")}
+    made = plan(OXYGEN, new, facilities().values(), followed)
+    assert made.target("filing_failed", "northfield") == "awaiting_cosign"
+    assert made.target("filing_failed", "lakeside") == "filing_failed"
+    assert {move.state for move in made.with_verdict(Verdict.STAYS, Verdict.MOVES_SOMEWHERE)} == {
+        "filing",
+        "confirming",
+    }
 
 
 # ── what is called proven is so ──────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from statemachines.compare import Diff, diff
+from statemachines.compare import Diff, diff, plan
 from statemachines.compare.report.document import diff_document, plan_document
 from statemachines.compare.report.markdown import diff_markdown, plan_markdown
 from statemachines.compare.report.places import shortened, where
@@ -33,7 +33,11 @@ def test_the_text_says_what_changed_for_whom_and_what_becomes_of_cases() -> None
         "      guard: complete documentation = cosigned note → always  [northfield]",
     ):
         assert line in text.splitlines()
-    assert "  stay at northfield in filing, confirming and filing_failed: " in text
+    assert "  stay at northfield in filing, confirming, filing_failed and filing_overdue: " in text
+    assert (
+        "  can move at lakeside and southgate only, from filing, confirming, filing_failed and filing_overdue" in text
+    )
+    assert "  cases that stay end under version 1, which stays deployed until they have; " in text
     headings = [line for line in text.splitlines() if line and not line.startswith(" ")][2:]
     assert headings == ["States", "Arrows", "Limits", "Only in words", "Facilities", "Cases in flight"]
 
@@ -47,7 +51,7 @@ def test_nothing_is_said_in_one_line() -> None:
 def test_facilities_that_are_not_touched_or_do_not_fit_are_told() -> None:
     text = diff_text(diff(OXYGEN, with_state(OXYGEN, "awaiting_cosign", owner="RT_LEAD"), facilities().values()))
     assert "  touched: southgate\n  not touched: lakeside and northfield\n" in text
-    assert "all can move, from each of 19 open states" in text
+    assert "all can move, from each of 20 open states" in text
     unfit = diff(OXYGEN, without(OXYGEN, "parameters", lambda p: p.name != "adult_from"), facilities().values())
     assert "  lakeside: its overlay does not fit version 1: " in diff_text(unfit)
     assert "**its overlay does not fit version 1" in diff_markdown(unfit)
@@ -73,6 +77,21 @@ def test_the_plan_says_for_every_state_what_was_proven_or_why_not() -> None:
     assert "validation_skipped" in brief
 
 
+def test_a_state_with_a_target_for_one_facility_has_a_line_for_each() -> None:
+    mapping = {"titrating": "assessed", "stable@northfield": "assessment_due", "filing@northfield": "awaiting_cosign"}
+    made = plan(OXYGEN, OXYGEN_V2, facilities().values(), mapping)
+    lines = plan_text(made, proofs=False).splitlines()
+    assert [line.split("  moves → ")[1] for line in lines if line.startswith("stable ")] == [
+        "stable (at lakeside and southgate)",
+        "assessment_due (at northfield)",
+    ]
+    assert "titrating              moves → assessed" in lines
+    assert any(line.startswith("filing ") and line.endswith("stays (at northfield)") for line in lines)
+    assert "can move at lakeside and southgate only, from filing, confirming, filing_failed and filing_overdue" in lines
+    assert next(line for line in lines if line.startswith("can move from 16 states")).count("stable") == 1
+    assert "| `assessment_due` | moves (at northfield) |" in plan_markdown(made)
+
+
 def test_pages_for_pull_requests_hold_nothing_that_markdown_takes_for_markup() -> None:
     page = diff_markdown(second_version())
     assert "SpO2 &lt; 94% → &lt; 94% or &gt; 98%" in page
@@ -92,9 +111,9 @@ def test_the_document_is_json_with_stable_names() -> None:
     assert set(document["changes"][0]) == {
         "code", "place", "title", "sentence", "before", "after", "details", "facilities", "wording",
     }  # fmt: skip
-    plan = document["migration"]
-    assert plan == json.loads(json.dumps(plan_document(second_version().migration)))
-    states = {move["state"]: move for move in plan["states"]}
+    planned = document["migration"]
+    assert planned == json.loads(json.dumps(plan_document(second_version().migration)))
+    states = {move["state"]: move for move in planned["states"]}
     assert list(states) == [state.name for state in OXYGEN.states]
     assert states["filing"]["verdict"] == "moves_somewhere"
     assert states["filing"]["moving"] == ["lakeside", "southgate"]

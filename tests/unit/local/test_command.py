@@ -14,6 +14,8 @@ from cdk.grants import FUNCTIONS
 from functions.cases.commands import Refused
 from local import command
 from local.compile import PublishedVersionChanged
+from local.demo import run
+from local.demo.interference import Interference
 from local.demo.stage import TooLate
 from local.diagram.render import NotDrawn
 from local.paths import CHECKOUT
@@ -71,6 +73,19 @@ def test_only_a_function_can_be_killed(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         command.parser().parse_args(["demo", "--kill", "machines"])
     assert "invalid choice: 'machines'" in capsys.readouterr().err
+
+
+def test_aws_is_stopped_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    disturbed: list[tuple[str | None, float, bool]] = []
+
+    def demo(*_: object, interference: Interference, **__: object) -> int:
+        disturbed.append((interference.kill, interference.emr_down_seconds, interference.restart_aws))
+        return 0
+
+    monkeypatch.setattr(run, "demo", demo)
+    assert command.main(["demo"]) == 0
+    assert command.main(["demo", "--restart-aws", "--emr-down", "20", "--kill", "relay"]) == 0
+    assert disturbed == [(None, 0.0, False), ("relay", 20.0, True)]
 
 
 def test_somebody_without_a_role_is_nobody(capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,6 +194,24 @@ def test_a_vendor_that_declines_is_replaced() -> None:
     assert late.outcome == "ignored", "that was the order given up"
 
 
+def test_an_order_that_is_drafted_anew_and_cancelled_leaves_none_with_its_first_vendor() -> None:
+    hospital = ordering()
+    for type, by, data in DELIVERY[:2]:
+        hospital.tell(ORDER, type, by, **data)
+    hospital.tell(ORDER, "vendor_declined", "VENDOR", reason="another county")
+    hospital.tell(ORDER, "home_oxygen_order_drafted", "CASE_MANAGER", order_id="O2", vendor_id="V2", flow_l_min=2)
+    hospital.tell(ORDER, "home_oxygen_order_cancelled", "PROVIDER", reason="no longer wanted")
+    assert hospital.visited(ORDER)[-2:] == ["recalling", "withdrawn"]
+    assert hospital.recalling.performed == ["recalling"]
+    assert wrong(hospital) == []
+
+
+def test_an_order_that_was_never_drafted_needs_no_recall() -> None:
+    hospital = ordering()
+    hospital.tell(ORDER, "home_oxygen_order_cancelled", "PROVIDER", reason="another vendor")
+    assert hospital.recalling.performed == []
+
+
 def test_only_one_hospital_wants_a_co_signature_and_nobody_signs_twice() -> None:
     hospital = ordering("southgate")
     drafted, signed = DELIVERY[:2]

@@ -1,0 +1,165 @@
+"""Virtual time: what is to happen when, and the workers in which it happens. Nothing here waits."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import zlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from tests.simulation.dice import Dice, Fault
+
+R = TypeVar("R")
+
+DEPTH = 3
+"""At most so many workers stand still inside one another."""
+
+PATIENCE_SECONDS = 8.0
+"""Others act within this time while a worker stands still at a call."""
+
+_AT_A_CALL = (Fault.INTERFERENCE, Fault.SLOW_WORKER, Fault.CRASH)
+
+
+class Died(BaseException):
+    """The worker is dead: nothing of it goes on, not even what would clean up after it."""
+
+
+class Worker:
+    """One invocation: dies at a call, or when its time is over. ``key`` is the same in every run of the same seed."""
+
+    __slots__ = ("calls", "dead", "ends", "key", "name")
+
+    def __init__(self, name: str, ends: float) -> None:
+        self.name = name
+        self.key = zlib.crc32(name.encode())
+        self.calls = 0
+        self.dead = False
+        self.ends = ends
+
+
+class Clock:
+    """The time, what is planned, and who is at work."""
+
+    def __init__(self, start: float, dice: Dice) -> None:
+        self.now = start
+        self.dice = dice
+        self.worker: Worker | None = None
+        self.history: list[str] | None = None
+        self._planned: list[tuple[float, int, bool, Callable[[], None]]] = []
+        self._busy = 0
+        self._count = itertools.count()
+        self._depth = 0
+
+    # ── what is to happen ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def at(self, moment: float, act: Callable[[], None], *, idle: bool = False) -> None:
+        """Plan something. ``idle``: it may be far away, and nobody waits for it (a timer, a look of the sweep)."""
+        heapq.heappush(self._planned, (max(moment, self.now), next(self._count), idle, act))
+        self._busy += not idle
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Plan something that is under way."""
+        self.at(self.now + seconds, act)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way, beyond waits."""
+        return self._busy > 0
+
+    def next_at(self) -> float | None:
+        """When the next thing happens."""
+        return self._planned[0][0] if self._planned else None
+
+    def step(self) -> None:
+        """Let the next thing happen."""
+        moment, _, idle, act = heapq.heappop(self._planned)
+        self._busy -= not idle
+        self.now = max(self.now, moment)
+        act()
+
+    def run_until(self, end: float, *, limit: int = 20_000) -> None:
+        """Let everything happen that is planned up to ``end``. Raises RuntimeError when it does not come to an end."""
+        for _ in range(limit):
+            moment = self.next_at()
+            if moment is None or moment > end:
+                self.now = max(self.now, end)
+                return
+            self.step()
+        raise RuntimeError(f"{limit} things happened and there is no end")
+
+    # ── who is at work ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def work(self, name: str, seconds: float, act: Callable[[], R]) -> R:
+        """Do something as a worker that has so many seconds. Raises Died when it died, and what ``act`` raises."""
+        outer, self.worker = self.worker, Worker(name, self.now + seconds)
+        try:
+            return act()
+        finally:
+            self.worker = outer
+
+    def reach(self, what: str) -> None:
+        """A worker is about to make a call. Raises Died."""
+        worker = self.worker
+        if worker is None:
+            return
+        if worker.dead or self.now > worker.ends:
+            worker.dead = True
+            raise Died
+        worker.calls += 1
+        fault = self.dice.first_of(_AT_A_CALL, worker.key, worker.calls)
+        if fault is None:
+            return
+        self.note(f"  {fault} before {what}")
+        if fault is Fault.INTERFERENCE:
+            self._others_act(PATIENCE_SECONDS * self.dice.part(worker.key, worker.calls))
+        elif fault is Fault.SLOW_WORKER:
+            self._others_act(worker.ends - self.now)
+            self.now = max(self.now, worker.ends - 0.1)
+        else:
+            worker.dead = True
+            raise Died
+
+    def reached(self, what: str) -> None:
+        """A worker's call was done. Raises Died."""
+        worker = self.worker
+        if worker is None:
+            return
+        if self.dice.hit(Fault.CRASH, worker.key, worker.calls):
+            self.note(f"  crash after {what}")
+            worker.dead = True
+            raise Died
+
+    def hit(self, fault: Fault, what: str) -> bool:
+        """Whether a fault befalls the worker's present call."""
+        worker = self.worker
+        if worker is None or not self.dice.hit(fault, worker.key, worker.calls):
+            return False
+        self.note(f"  {fault} {what}")
+        return True
+
+    def _others_act(self, seconds: float) -> None:
+        if self._depth >= DEPTH:
+            return
+        worker, self._depth = self.worker, self._depth + 1
+        end = self.now + seconds
+        try:
+            for _ in range(20):
+                moment = self.next_at()
+                if moment is None or moment > end:
+                    return
+                self.worker = None
+                self.step()
+        finally:
+            self.worker, self._depth = worker, self._depth - 1
+
+    def pause(self, attempt: int) -> None:
+        """Contenders spread out: up to 20 ms times the number of the try, at most half a second."""
+        worker = self.worker
+        part = self.dice.part(worker.key, worker.calls) if worker is not None else 0.0
+        self.now += min(0.5, 0.02 * attempt) * part
+
+    def note(self, line: str) -> None:
+        """A line of the run's history, where one is kept."""
+        if self.history is not None:
+            self.history.append(f"{self.now:.3f} {line}")

@@ -1,0 +1,135 @@
+"""Which faults befall a run. Each throw depends on the seed, on who throws and how often, and on nothing else.
+
+So a fault keeps its place when another fault or an event is left out, which is what makes a failing run shrink.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+
+_MASK = (1 << 64) - 1
+
+
+class Fault(StrEnum):
+    """What can go wrong, each within what the real service promises."""
+
+    INTERFERENCE = "interference"  # others act between two calls of one worker
+    CRASH = "crash"  # a worker dies before or after a call
+    SLOW_WORKER = "slow_worker"  # a function stands still until its time is over
+    CONFLICT = "conflict"  # TransactionConflict, or a write that is throttled
+    THROTTLED_READ = "throttled_read"
+    LOST_ANSWER = "lost_answer"  # a write was done, its answer lost, and the client library tried it again
+    STALE_INDEX = "stale_index"
+    DELIVERED_TWICE = "delivered_twice"  # SQS: at least once
+    DELAYED = "delayed"  # a message takes long
+    STREAM_AGAIN = "stream_again"
+    STREAM_LATE = "stream_late"
+    SIGNAL_FAILS = "signal_fails"  # Step Functions answers an error, before or after doing it
+    LATE_INVOCATION = "late_invocation"  # Step Functions gives an invocation up; the function runs all the same, later
+    INVOCATION_THROTTLED = "invocation_throttled"
+    SLOW_EXECUTION = "slow_execution"
+    EXECUTION_ENDS = "execution_ends"  # an execution fails, times out or is aborted
+    LOST_WAKING = "lost_waking"  # the event about an execution that ended does not arrive
+    EMR_BUSY = "emr_busy"
+    EMR_FAILS = "emr_fails"  # 500, or no connection: nothing was done
+    EMR_UNKNOWN = "emr_unknown"  # done, and the answer lost
+    EMR_EDITED = "emr_edited"  # somebody else changes the resource just before: 412
+    EMR_SEARCH_LAGS = "emr_search_lags"
+    STEP_FAILS = "step_fails"  # a system step raises
+    BUS_REFUSES = "bus_refuses"
+    QUEUE_REFUSES = "queue_refuses"
+
+
+USUAL: Mapping[Fault, float] = {
+    Fault.INTERFERENCE: 0.06,
+    Fault.CRASH: 0.012,
+    Fault.SLOW_WORKER: 0.004,
+    Fault.CONFLICT: 0.06,
+    Fault.THROTTLED_READ: 0.01,
+    Fault.LOST_ANSWER: 0.03,
+    Fault.STALE_INDEX: 0.2,
+    Fault.DELIVERED_TWICE: 0.12,
+    Fault.DELAYED: 0.12,
+    Fault.STREAM_AGAIN: 0.1,
+    Fault.STREAM_LATE: 0.1,
+    Fault.SIGNAL_FAILS: 0.05,
+    Fault.LATE_INVOCATION: 0.06,
+    Fault.INVOCATION_THROTTLED: 0.05,
+    Fault.SLOW_EXECUTION: 0.12,
+    Fault.EXECUTION_ENDS: 0.015,
+    Fault.LOST_WAKING: 0.3,
+    Fault.EMR_BUSY: 0.06,
+    Fault.EMR_FAILS: 0.06,
+    Fault.EMR_UNKNOWN: 0.08,
+    Fault.EMR_EDITED: 0.06,
+    Fault.EMR_SEARCH_LAGS: 0.15,
+    Fault.STEP_FAILS: 0.4,
+    Fault.BUS_REFUSES: 0.04,
+    Fault.QUEUE_REFUSES: 0.04,
+}
+"""How likely each fault is at one throw, where a run has it at all."""
+
+_SALTS = {fault: (number + 1) * 0x9E3779B97F4A7C15 & _MASK for number, fault in enumerate(Fault)}
+
+
+def _mixed(value: int) -> int:
+    # splitmix64 (Steele, Lea, Flood 2014): spreads neighbouring numbers over all 64 bits.
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & _MASK
+    return value ^ (value >> 31)
+
+
+def likelihoods(seed: int) -> dict[Fault, float]:
+    """Which faults a run has and how likely each is: some runs have all, most have a few, so that none hides another."""
+    random_ = random.Random(f"faults {seed}")
+    share = random_.choice((0.2, 0.5, 0.5, 1.0))
+    return {
+        fault: usual * random_.choice((0.3, 1.0, 1.0, 2.5))
+        for fault, usual in USUAL.items()
+        if random_.random() < share
+    }
+
+
+class Dice:
+    """Throws for faults until ``calm`` is set. ``only``: of the throws that hit, no others count."""
+
+    def __init__(self, seed: int, likely: Mapping[Fault, float], only: frozenset[int] | None = None) -> None:
+        self.calm = False
+        self.hits: Counter[Fault] = Counter()
+        self.throws: list[int] = []
+        self._seed = _mixed(seed & _MASK)
+        self._likely = {fault: int(chance * _MASK) for fault, chance in likely.items()}
+        self._only = only
+
+    def hit(self, fault: Fault, who: int, count: int) -> bool:
+        """Whether the fault happens at this throw. ``who`` and ``count`` say whose throw it is."""
+        if self.calm or (limit := self._likely.get(fault)) is None:
+            return False
+        number = _mixed(self._seed ^ _SALTS[fault] ^ _mixed((who << 20) + count))
+        return number < limit and self._counts(fault, number)
+
+    def first_of(self, faults: tuple[Fault, ...], who: int, count: int) -> Fault | None:
+        """The one of several faults that happens at one throw; cheaper than a throw for each."""
+        if self.calm:
+            return None
+        number = _mixed(self._seed ^ _mixed((who << 20) + count + (1 << 18)))
+        past = 0
+        for fault in faults:
+            past += self._likely.get(fault, 0)
+            if number < past:
+                return fault if self._counts(fault, number) else None
+        return None
+
+    def _counts(self, fault: Fault, number: int) -> bool:
+        if self._only is not None and number not in self._only:
+            return False
+        self.hits[fault] += 1
+        self.throws.append(number)
+        return True
+
+    def part(self, who: int, count: int) -> float:
+        """A number from 0 up to 1: how long, or which."""
+        return _mixed(self._seed ^ _mixed((who << 20) + count + (1 << 19))) / (_MASK + 1)

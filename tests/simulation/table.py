@@ -1,0 +1,105 @@
+"""The table as workers reach it: conflicts, throttling, answers that get lost, an index that lags, and a stream of journal entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from functions.cases import keys
+from functions.cases.adapters.memory import MemoryTable
+from functions.cases.table import Contention, Index, Item, Key, Page, Put, Update, Write
+from tests.simulation.clock import Clock
+from tests.simulation.dice import Fault
+
+
+class Throttled(RuntimeError):
+    """A read was throttled for longer than the client library tries."""
+
+
+class Commit(NamedTuple):
+    """A transaction that changed a case row: when by its writer's clock it was written, and what it wrote."""
+
+    at: float
+    case: str
+    writes: tuple[Write, ...]
+
+
+class DisorderlyTable:
+    """See functions.cases.table.Table. ``inserted`` is told of every new journal entry, ``looks`` of every look that is booked."""
+
+    def __init__(
+        self, memory: MemoryTable, clock: Clock, inserted: Callable[[Item], None], looks: Callable[[float], None]
+    ) -> None:
+        self.memory = memory
+        self.commits: list[Commit] = []
+        self._clock = clock
+        self._inserted, self._looks = inserted, looks
+        self._seen: dict[tuple[Index, str], Page] = {}
+
+    def get(self, key: Key) -> Item | None:
+        """See Table.get."""
+        self._read(key.sk)
+        return self.memory.get(key)
+
+    def query(self, pk: str, prefix: str = "", *, start: Any | None = None, limit: int | None = None) -> Page:
+        """See Table.query."""
+        self._read(prefix)
+        return self.memory.query(pk, prefix, start=start, limit=limit)
+
+    def query_index(
+        self, index: Index, value: str, *, upto: float | None = None, start: Any | None = None, limit: int | None = None
+    ) -> Page:
+        """See Table.query_index. A lagging index answers as it did before."""
+        self._read(value)
+        now = self.memory.query_index(index, value, upto=upto, start=start, limit=limit)
+        before = self._seen.get((index, value), Page(()))
+        self._seen[index, value] = now
+        return before if self._clock.hit(Fault.STALE_INDEX, f"{value} is old") else now
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """See Table.write."""
+        self._writing(writes[0].key.sk)
+        self.memory.write(writes)
+        self._written(writes)
+        # A transaction carries a token that makes a second try the same; a single write has none.
+        if len(writes) == 1 and self._clock.hit(Fault.LOST_ANSWER, f"{writes[0].key.sk} is written twice"):
+            self.memory.write(writes)
+        self._clock.reached(f"writing {writes[0].key.sk}")
+
+    def update(self, update: Update) -> Item:
+        """See Table.update."""
+        self._writing(update.key.sk)
+        row = self.memory.update(update)
+        self._written((update,))
+        if self._clock.hit(Fault.LOST_ANSWER, f"{update.key.sk} is written twice"):
+            row = self.memory.update(update)
+        self._clock.reached(f"writing {update.key.sk}")
+        return row
+
+    def _read(self, what: str) -> None:
+        self._clock.reach(f"reading {what}")
+        if self._clock.hit(Fault.THROTTLED_READ, what):
+            raise Throttled("reads are throttled")
+
+    def _writing(self, what: str) -> None:
+        self._clock.reach(f"writing {what}")
+        if self._clock.hit(Fault.CONFLICT, what):
+            raise Contention("TransactionConflict")
+
+    def _written(self, writes: Sequence[Write]) -> None:
+        first = writes[0]
+        if first.key.sk == keys.META:
+            self.commits.append(Commit(self._clock.now, first.key.pk.removeprefix("CASE#"), tuple(writes)))
+        for write in writes:
+            if isinstance(write, Put):
+                if write.key.sk.startswith("J#"):
+                    self._inserted(write.item)
+                look = write.item.get("look_at")
+            elif isinstance(write, Update):
+                look = write.set.get("look_at")
+                if write.copy.get("look_at"):
+                    look = (self.memory.get(write.key) or {}).get("look_at")
+            else:
+                continue
+            if look is not None:
+                self._looks(look)

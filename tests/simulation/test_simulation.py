@@ -1,0 +1,216 @@
+"""Seeded disorder: nothing is lost and nothing happens twice, whatever the services do; and a removed guard is found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.cases import events
+from functions.cases.adapters.memory import MemoryTable
+from functions.cases.follow import Answer, dispatch
+from functions.cases.ports import Services
+from functions.cases.store import load_case
+from functions.cases.table import Check, Put, Update, Write
+from functions.emr import sync
+from functions.emr.client import FhirClient
+from functions.emr.looking import Look
+from functions.emr.results import Resource, UpdateResult
+from tests.simulation import hospital
+from tests.simulation.dice import Fault
+from tests.simulation.emr import Emr
+from tests.simulation.run import EVERY, WITHOUT_THE_SWEEP, hospital_of, played, run
+from tests.simulation.shrink import alike, command, shrunk, story_of
+from tests.simulation.story import LEAST_EVENTS, Kind, tell
+
+SEEDS = int(os.environ.get("BATON_SEEDS", "150"))
+CHUNK = 15
+ROOT = Path(__file__).resolve().parents[2]
+GUARD_SEEDS = 150
+"""A removed guard is found within so many seeds."""
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_nothing_is_lost_and_nothing_happens_twice(first: int) -> None:
+    found = {command(seed): wrong for seed in range(first, min(first + CHUNK, SEEDS)) if (wrong := run(seed).wrong)}
+    assert found == {}
+
+
+def test_the_same_seed_gives_the_same_history() -> None:
+    def history(seed: int) -> tuple[object, ...]:
+        begun = hospital_of(seed, told=True)
+        wrong = played(begun)
+        rows = sorted(begun.table.memory.rows(), key=lambda row: (row["pk"], row["sk"]))
+        return wrong, begun.clock.history, begun.clock.now, begun.dice.throws, rows
+
+    for seed in (3, 11, 29):
+        one = history(seed)
+        assert one == history(seed)
+        assert one != history(seed + 1)
+
+
+def test_another_process_tells_the_same_story() -> None:
+    """Nothing depends on the order of sets, which differs between processes."""
+    words = [sys.executable, "-m", "tests.simulation", "--seed", "17", "--story"]
+    stories = {
+        subprocess.run(
+            words, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(stories) == 1
+    assert stories.pop().count(b"\n") > LEAST_EVENTS
+
+
+def test_runs_are_as_disorderly_as_they_claim() -> None:
+    kinds, faults, answers = Counter[str](), Counter[Fault](), Counter[str]()
+    for seed in range(1000, 1060):
+        done = run(seed)
+        assert done.events >= LEAST_EVENTS
+        kinds += done.kinds
+        faults += done.faults
+        answers += done.answers
+    assert set(Kind) - set(kinds) == set()
+    assert set(Fault) - set(faults) == set()
+    outcomes = {"moved", "recorded", "ignored", "deferred", "held_early", "refused", "duplicate"}
+    mended = {"mended overdue", "mended signalled", "mended restarted", "mended early_expired"}
+    assert (outcomes | mended) - set(answers) == set()
+
+
+# ── a removed guard is found ─────────────────────────────────────────────────────────────────────────────────────────────
+
+Touch = Callable[[Write], Write | None]
+"""A write as it is without a guard; None: it is not there at all."""
+
+
+def _without(where: Callable[[Write], bool], attribute: str | None = None) -> Touch:
+    """Writes without their conditions, or without the one on an attribute."""
+
+    def touched(write: Write) -> Write | None:
+        if not where(write):
+            return write
+        kept = tuple(c for c in write.conditions if attribute is not None and c.attribute != attribute)
+        return None if isinstance(write, Check) else replace(write, conditions=kept)
+
+    return touched
+
+
+def _is(*, pk: str = "", sk: str = "") -> Callable[[Write], bool]:
+    return lambda write: write.key.pk.startswith(pk) and write.key.sk.startswith(sk)
+
+
+def _parks(write: Write) -> bool:
+    return isinstance(write, Update) and "park" in write.set
+
+
+CONDITIONS: dict[str, Touch] = {
+    "the event's mark": _without(lambda w: isinstance(w, Put) and w.key.pk.startswith("EVENT#")),
+    "the case row's lock": _without(lambda w: w.key.sk == "META" and not _parks(w), "rev"),
+    "the order of parks": _without(_parks, "park_order"),
+    "the visit of a park": _without(_parks, "visit"),
+    "the one place of a correlation": _without(lambda w: isinstance(w, Put) and w.key.sk == "OPEN"),
+}
+
+HEALED_BY_THE_SWEEP: dict[str, Touch] = {
+    "held only while no case is open": _without(lambda w: isinstance(w, Check) and w.key.sk == "OPEN"),
+}
+"""Without these, something is late until the sweep looks: it is found in runs without one."""
+
+
+def _found(*, sweeps: bool = True, seeds: int = GUARD_SEEDS) -> str | None:
+    """The first violation that a run shows."""
+    for seed in range(seeds):
+        begun = hospital_of(seed, sweeps=sweeps, faults=EVERY if sweeps else WITHOUT_THE_SWEEP)
+        if wrong := played(begun):
+            return wrong[0]
+    return None
+
+
+def _remove(monkeypatch: pytest.MonkeyPatch, touch: Touch) -> None:
+    write = MemoryTable.write
+
+    def unguarded(self: MemoryTable, writes: Sequence[Write]) -> None:
+        write(self, [touched for each in writes if (touched := touch(each)) is not None])
+
+    monkeypatch.setattr(MemoryTable, "write", unguarded)
+
+
+@pytest.mark.parametrize("guard", CONDITIONS)
+def test_a_removed_condition_is_found(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _remove(monkeypatch, CONDITIONS[guard])
+    assert _found() is not None
+
+
+@pytest.mark.parametrize("guard", HEALED_BY_THE_SWEEP)
+def test_a_removed_condition_that_the_sweep_heals_is_found_without_it(
+    guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _remove(monkeypatch, HEALED_BY_THE_SWEEP[guard])
+    assert _found(sweeps=False, seeds=2 * GUARD_SEEDS) is not None
+
+
+def test_redelivery_alone_heals_what_does_not_end_executions() -> None:
+    assert _found(sweeps=False, seeds=25) is None
+
+
+def test_settling_on_duplicates_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "settle", lambda *_: None)
+    assert _found(sweeps=False) is not None
+
+
+def test_the_fence_before_an_older_generation_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unfenced(services: Services, request: Mapping[str, Any]) -> Answer:
+        row = load_case(services, str(request["case"]))
+        return dispatch(services, request if row is None else {**request, "generation": row.generation})
+
+    monkeypatch.setattr(hospital, "dispatch", unfenced)
+    assert _found() is not None
+
+
+def test_the_version_of_an_update_in_the_emr_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    update = FhirClient.update
+
+    def blind(self: FhirClient, resource: Resource, *, if_match: str | None) -> UpdateResult:  # noqa: ARG001
+        return update(self, resource, if_match=None)
+
+    monkeypatch.setattr(FhirClient, "update", blind)
+    monkeypatch.setattr(Emr, "needs_version", False)
+    assert _found() is not None
+
+
+def test_the_look_into_the_emr_after_an_unknown_answer_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "look_for", lambda *_, **__: Look(None))
+    assert _found() is not None
+
+
+def test_a_sweep_that_looks_at_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hospital.Hospital, "_look_booked", lambda *_: None)
+    assert _found() is not None
+
+
+# ── a failing seed repeats and shrinks ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_failing_seed_shrinks_to_a_story_that_fails_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    _remove(monkeypatch, CONDITIONS["the event's mark"])
+    seed = next(seed for seed in range(GUARD_SEEDS) if run(seed).wrong)
+    part = shrunk(seed, most=120)
+    assert part.names is not None
+    assert part.throws is not None
+    again = run(seed, part).wrong
+    assert alike(again[0]) == alike(run(seed).wrong[0])
+    assert len(part.names) < len(tell(seed).names) / 3
+    assert len(part.throws) < len(run(seed).throws)
+    assert again[0] in story_of(seed, part)
+
+
+def test_what_holds_does_not_shrink() -> None:
+    with pytest.raises(ValueError, match="does not fail"):
+        shrunk(0)

@@ -1,0 +1,1 @@
+"""Recorded courses of cases of every published version, which must happen again just so."""

@@ -40,12 +40,14 @@ test: setup ## Install everything, then run all tests but those of test-faults
 test-faults: setup ## Kill workers, stop the EMR, take permissions away, one after the other; takes a quarter of an hour
 	@$(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
 
-check: setup ## Style, types, import contracts, and that the generated files are current
+check: setup ## Style, types, import contracts, that the generated files are current, and the workflows without a fault
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/baton compile --check
+	@$(BIN)/baton check
+	@$(BIN)/baton check --network 160
 	@$(BIN)/python -m statemachines.verify.schema --check
 	@$(BIN)/python -m events.schemas --check
 

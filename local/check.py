@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +74,11 @@ def run(given: argparse.Namespace) -> int:
 
 def _subject(name: str) -> _Subject:
     path = Path(name)
+    if path.suffix == ".py":
+        raise Unusable(
+            f"{name} is a source, and not a workflow document (workflow.json); name the workflow instead: "
+            f"baton check WORKFLOW; the workflows are {', '.join(WORKFLOWS)}"
+        )
     if path.is_file():
         try:
             read = read_workflow(path.read_bytes(), name)
@@ -122,6 +128,15 @@ def _checked(subject: _Subject, overlays: Sequence[Policy] | None, known: Mappin
     return check(subject.definition, overlays, others=others)
 
 
+def found(definition: Definition, known: Mapping[str, Definition]) -> tuple[Finding, ...]:
+    """Every finding of a workflow under this folder's overlays, where it is one of its workflows, and under its own defaults."""
+    subject = _Subject(definition.workflow, definition)
+    under, alone = (_checked(subject, overlays, known) for overlays in (None, ()))
+    findings = _findings(subject, under)
+    there = {(each.code, replace(each.place, facilities=())) for each in findings}
+    return (*findings, *(each for each in _findings(subject, alone) if (each.code, each.place) not in there))
+
+
 def _findings(subject: _Subject, report: Report | None) -> tuple[Finding, ...]:
     return subject.faults if report is None else report.findings
 
@@ -160,7 +175,7 @@ def _show(results: Sequence[tuple[_Subject, Report | None]], faults: Sequence[Fi
         if report is None:
             print(f"{subject.source}: no workflow")
         else:
-            under = f"{report.facilities} facilities" if report.facilities else "its own defaults"
+            under = _count(report.facilities, "facility", "facilities") if report.facilities else "its own defaults"
             print(
                 f"{report.workflow} {report.version}: {report.states} states, {report.arrows} transitions, under {under}: "
                 f"{_count(report.machines, 'distinct machine')}, {_count(len(report.findings), 'finding')}"
@@ -177,6 +192,11 @@ def _show(results: Sequence[tuple[_Subject, Report | None]], faults: Sequence[Fi
 
 
 def _say(finding: Finding) -> None:
+    print("\n".join(told(finding)))
+
+
+def told(finding: Finding) -> list[str]:
+    """A finding in lines: its code and sentence, its place, the course that shows it, and its mend."""
     place = finding.place
     lines = [("", f"{finding.code} {finding.severity}  {finding.sentence}")]
     if str(place):
@@ -184,10 +204,12 @@ def _say(finding: Finding) -> None:
     if finding.trace:
         lines.append(("shown by", " → ".join(finding.trace)))
     lines.append(("mend", finding.mend))
+    said: list[str] = []
     for label, text in lines:
         start = f"  {label + ':' if label else '':<10}" if label else "  "
-        print(textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * 12, break_on_hyphens=False))
+        said += textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * 12, break_on_hyphens=False)
+    return said
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, what: str, several: str | None = None) -> str:
+    return f"{number} {what if number == 1 else several or what + 's'}"

@@ -93,8 +93,19 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
             act.add_argument("--reason", required=True, help="why")
     _add_quarantine(add("quarantine", "list, show or send through again what could not be placed", _quarantine_list))
     _add_facility(add("facility", "list the registered facilities, or register one", _facility_list))
-    compile_ = add("compile", "publish the workflows: definition, state machine, diagram, hand-off table", _compile)
-    compile_.add_argument("--check", action="store_true", help="write nothing; fail when something published is stale")
+    compile_ = add(
+        "compile", "verify the workflows and publish them: definition, state machine, diagram, hand-off table", _compile
+    )
+    how = compile_.add_mutually_exclusive_group()
+    how.add_argument(
+        "--check", action="store_true", help="write nothing; fail when something published is stale, changed or faulty"
+    )
+    how.add_argument(
+        "--release",
+        nargs="*",
+        metavar="WORKFLOW",
+        help="list what is published of these workflows (none named: of all) as released: it never changes again",
+    )
     for name, (module, what) in MODULES.items():
         if find_spec(module) is not None:
             made = add(name, what, _module)
@@ -379,8 +390,11 @@ def _module(given: argparse.Namespace) -> int:
 
 
 def _compile(given: argparse.Namespace) -> int:
-    from local.compile import compile_workflows
+    from local.compile import compile_workflows, release
 
+    if given.release is not None:
+        print("\n".join(release(given.release)) or "everything that is published is released already")
+        return 0
     lines = compile_workflows(check=given.check)
     for text in lines:
         print(text)

@@ -14,7 +14,8 @@ A and B are published versions (oxygen@1), files (workflow.json), or workflows' 
 Guards are compared by the values for which they hold, time limits by their lengths: what is only written otherwise is no
 change. A change touches a facility when its cases can get where the change is, and it makes a difference under its policy.
 
-The exit code is 0; with --exit-code it is 1 when something changed in meaning. 2: A or B could not be read.
+The exit code is 0; with --exit-code it is 1 when something changed in meaning. 2: A or B could not be
+read, or they are not versions of one workflow.
 """
 
 
@@ -40,6 +41,11 @@ def run(given: argparse.Namespace) -> int:
 
     try:
         old, new = definition(given.old), definition(given.new)
+        if old.workflow != new.workflow:
+            raise NotReadable(
+                f"{given.new} is another workflow ({new.workflow}) than {given.old} ({old.workflow}): "
+                "only versions of one workflow can be compared"
+            )
         found = diff(old, new, policies(given, (old, new)))
     except NotReadable as problem:
         print(f"baton diff: {problem}", file=sys.stderr)

@@ -27,11 +27,13 @@ def mendable(error: BaseException) -> str | None:
     from local.running import NotUp, StackFailed
     from statemachines.compile.asl import NotCompilable
     from statemachines.policy import UnknownInPolicy
+    from statemachines.published import MalformedReleases
 
     if isinstance(error, (Unreachable, HTTPClientError)):
         return "the embedded AWS does not answer any more; `baton down` clears up, `baton up` starts a new one"
     said = (
         Problem, NotUp, StackFailed, AwsNotRunning, AwsNotStarted, DeployFailed, EmrNotStarted, EmrRefused, EventFileError, NotSent,
         NotAdmitted, NotReadable, Refused, TooLate, PublishedVersionChanged, NotCompilable, NotDrawn, UnknownInPolicy,
+        MalformedReleases,
     )  # fmt: skip
     return str(error) if isinstance(error, said) else None

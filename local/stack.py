@@ -20,15 +20,18 @@ from statemachines.policy import Policy
 
 
 class LocalStack:
-    """Started on entry, stopped on exit; nothing is left running. ``folder`` holds its data and logs."""
+    """Started on entry, stopped on exit; nothing is left running. ``folder`` holds its data and logs.
 
-    def __init__(self, folder: Path, policies: Iterable[Policy], *, fresh: bool = True) -> None:
+    With ``persist`` the embedded AWS keeps what it holds when it is restarted, as the embedded EMR does in any case.
+    """
+
+    def __init__(self, folder: Path, policies: Iterable[Policy], *, fresh: bool = True, persist: bool = False) -> None:
         self.folder, self._policies = folder, tuple(policies)
         if fresh and folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.emr = EmbeddedEmr(folder / "emr")
-        self.aws = EmbeddedAws(folder / "aws")
+        self.aws = EmbeddedAws(folder / "aws", persist=persist)
         self._connection: Connection | None = None
 
     @property

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from statemachines.case import Case, Occurrence
 from statemachines.checklists import check_off, complete, done_on_arrival
 from statemachines.deadlines import due
-from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, State, StateKind
+from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, Duration, State, StateKind
 from statemachines.expressions import Known, Value
 from statemachines.machine import Arrow, Machine
 
@@ -188,10 +188,12 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
     learned: dict[str, Known] = {}
     older = False
     for name, field in reported:
-        value = event.values.get(field)
+        value = event.values.get(field) if field is not None else True
         if value is None:
             continue
         known = case.facts.get(name)
+        if field is None and known is not None:
+            continue  # it has happened: when it first did is what counts
         if known is None:
             learned[name] = Known(value, event.at)
         elif event.at > known.at or (event.at == known.at and value != known.value):
@@ -215,7 +217,9 @@ def _as_seen(machine: Machine, case: Case, event: Occurrence, learned: Mapping[s
     """The facts as the event's guards see them: a rise or fall that another event of the same moment reported is not its own."""
     if not any(known.at == event.at and known.previous is not None for known in case.facts.values()):
         return {**case.facts, **learned} if learned else case.facts
-    reported = {name for name, field in machine.facts.get(event.type, ()) if event.values.get(field) is not None}
+    reported = {
+        name for name, field in machine.facts.get(event.type, ()) if field and event.values.get(field) is not None
+    }
     others = {
         name: known._replace(previous=None)
         for name, known in case.facts.items()
@@ -310,7 +314,8 @@ def _move(
     entered = min(now, max(event.at, case.entered))
     target = arrow.target if arrow.target is not None else case.state
     assert target is not None, "verified: an arrow that opens a case names its target"
-    ends = _due(machine, machine.states[target], entered, facts, limits, event.at)
+    reminded = target == case.state and event.type == DEADLINE_MISSED
+    ends = _due(machine, machine.states[target], entered, {} if reminded else facts, facts, limits, event.at)
     if target == case.state and event.type != DEADLINE_MISSED and case.due is not None and ends is not None:
         ends = min(ends, case.due)  # waiting in the same place: news may shorten the wait, never postpone it
     done = done_on_arrival(machine, target, facts, limits, event.at)
@@ -320,14 +325,30 @@ def _move(
 
 
 def _due(
-    machine: Machine, state: State, entered: float, facts: Mapping[str, Known], limits: Mapping[str, Value], at: float
+    machine: Machine,
+    state: State,
+    entered: float,
+    began: Mapping[str, Known],
+    facts: Mapping[str, Known],
+    limits: Mapping[str, Value],
+    at: float,
 ) -> float | None:
+    """When the wait ends, at the earliest at once. ``began`` holds the facts from which a limit may be counted.
+
+    A limit counted from a fact never gives more time than one counted from entering. Whoever is reminded gets the whole of it.
+    """
     if state.deadline is None:
         return None
-    ends = due(state.deadline.within, entered, limits, machine.policy.calendar)
+
+    def end(within: Duration) -> float:
+        since = began.get(within.since) if within.since is not None else None
+        start = min(entered, since.at) if since is not None else entered
+        return max(entered, due(within, start, limits, machine.policy.calendar))
+
+    ends = end(state.deadline.within)
     for test, within in machine.sooner.get(state.name, ()):
         if test(facts, limits, at):
-            ends = min(ends, due(within, entered, limits, machine.policy.calendar))
+            ends = min(ends, end(within))
     return ends
 
 

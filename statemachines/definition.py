@@ -79,10 +79,10 @@ class Role(Data):
 
 
 class Source(Data):
-    """Where a value comes from: a field of an event type."""
+    """Where a value comes from: a field of an event type; without one, that such an event happened (true), and first when."""
 
     event: EventType
-    field: str
+    field: str | None = None
 
 
 class Fact(Data):
@@ -119,11 +119,15 @@ class Parameter(Data):
 
 
 class Duration(Data):
-    """A length of time: a constant amount, or the amount that a parameter holds, in ``unit``."""
+    """A length of time: a constant amount, or the amount that a parameter holds, in ``unit``.
+
+    It is counted from when the state is entered, or from when the fact ``since`` was true, if that was earlier.
+    """
 
     amount: float | None = None
     parameter: Name | None = None
     unit: Unit = Unit.MINUTES
+    since: Name | None = Field(default=None, exclude_if=lambda since: since is None)
 
 
 class Sooner(Data):
@@ -259,6 +263,13 @@ class Correlation(StrEnum):
 
     ENCOUNTER = "encounter"
     PATIENT = "patient"
+    RESULT = "result"
+    """One case per result of an encounter. An event that names no result (the patient died) is for every open one of them."""
+
+    @property
+    def named_by(self) -> str | None:
+        """The field of an event's data that names the case within its encounter; None when the subject alone does."""
+        return "result_id" if self is Correlation.RESULT else None
 
 
 class Definition(Data):
@@ -302,8 +313,10 @@ def load(text: str | bytes) -> Definition:
 
 
 def digest(definition: Definition) -> str:
-    """SHA-256 (hex) of the canonical JSON of the definition; what pins a published version."""
-    canonical = json.dumps(
-        definition.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    """SHA-256 (hex) of the canonical JSON of the definition without empty fields; what pins a published version.
+
+    A field that the language gains later, empty where nobody uses it, leaves every earlier version's digest as it is.
+    """
+    document = _pruned(definition.model_dump(mode="json"))
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -229,6 +229,11 @@ def of(event: type[E], field: Callable[[E], object]) -> Source:
     return Source(event=type_name(event), field=name)
 
 
+def happened(event: type[EventData]) -> Source:
+    """That an event of this type happened: a fact that is true from the first of them on, for a limit counted from it."""
+    return Source(event=type_name(event))
+
+
 def fact(
     name: str,
     title: str,
@@ -261,7 +266,7 @@ def _range(sources: Sequence[Source]) -> tuple[float | None, float | None, bool]
     lows: list[float | None] = []
     highs: list[float | None] = []
     whole = bool(sources)
-    for source in sources:
+    for source in (source for source in sources if source.field is not None):
         schema = CATALOG[source.event].model.model_json_schema()["properties"][source.field]
         options = [o for o in schema.get("anyOf", [schema]) if o.get("type") != "null"]
         lows.extend(o.get("minimum") for o in options)
@@ -317,9 +322,9 @@ def role(code: str, title: str, *fallback: Role) -> Role:
     return Role(code=code, title=title, fallback=tuple(r.code for r in fallback))
 
 
-def minutes(amount: float | ParameterTerm) -> Duration:
-    """So many minutes, constant or from a parameter that holds minutes."""
-    return _duration(amount, Unit.MINUTES)
+def minutes(amount: float | ParameterTerm, *, since: FactTerm | None = None) -> Duration:
+    """So many minutes, constant or from a parameter that holds minutes; ``since`` a fact was true, not since the state began."""
+    return _duration(amount, Unit.MINUTES, since)
 
 
 def hours(amount: float | ParameterTerm) -> Duration:
@@ -327,15 +332,16 @@ def hours(amount: float | ParameterTerm) -> Duration:
     return _duration(amount, Unit.HOURS)
 
 
-def business_days(amount: int | ParameterTerm) -> Duration:
-    """So many business days in the facility's calendar."""
-    return _duration(amount, Unit.BUSINESS_DAYS)
+def business_days(amount: int | ParameterTerm, *, since: FactTerm | None = None) -> Duration:
+    """So many business days in the facility's calendar; ``since`` a fact was true, not since the state began."""
+    return _duration(amount, Unit.BUSINESS_DAYS, since)
 
 
-def _duration(amount: float | ParameterTerm, unit: Unit) -> Duration:
+def _duration(amount: float | ParameterTerm, unit: Unit, since: FactTerm | None = None) -> Duration:
+    from_when = since.fact.name if since is not None else None
     if isinstance(amount, ParameterTerm):
-        return Duration(parameter=amount.parameter.name, unit=unit)
-    return Duration(amount=amount, unit=unit)
+        return Duration(parameter=amount.parameter.name, unit=unit, since=from_when)
+    return Duration(amount=amount, unit=unit, since=from_when)
 
 
 def sooner(when: AnyGuard, within: Duration, because: str) -> Sooner:

@@ -47,8 +47,9 @@ class Machine:
     """A workflow version as one facility runs it.
 
     ``arrows`` are found by (state, event type), in the order of the definition; ``overrides`` by (state, transition id);
-    ``facts`` and ``care_plan`` list (name, event field) by event type; ``observations`` are the event types that report
-    facts and are caused by nobody in particular, ``observed`` the facts that one of them reports.
+    ``facts`` and ``care_plan`` list (name, event field) by event type; without a field, the fact is that it happened.
+    ``observations`` are the event types that report facts and are caused by nobody in particular, ``observed`` the facts that
+    one of them reports.
     """
 
     __slots__ = (
@@ -84,13 +85,14 @@ class Machine:
                 self.arrows[source, transition.on] = (*self.arrows.get((source, transition.on), ()), arrow)
                 if transition.override_by:
                     self.overrides[source, transition.id] = arrow
-        self.facts: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.facts: dict[str, tuple[tuple[str, str | None], ...]] = {}
         for fact in definition.facts:
             for source_ in fact.sources:
                 self.facts[source_.event] = (*self.facts.get(source_.event, ()), (fact.name, source_.field))
         self.care_plan: dict[str, tuple[tuple[str, str], ...]] = {}
         for parameter in definition.parameters:
-            for source_ in parameter.patient:
+            for source_ in (source for source in parameter.patient if source.field is not None):
+                assert source_.field is not None
                 self.care_plan[source_.event] = (
                     *self.care_plan.get(source_.event, ()),
                     (parameter.name, source_.field),

@@ -20,10 +20,15 @@ Calcium = Annotated[float, Field(ge=0, le=30)]
 """Calcium, total, in serum or plasma, mg/dL (LOINC 17861-6)."""
 
 
-class LabValues(Part):
-    """What a laboratory reports of one specimen. Absent values were not measured."""
+class AboutResult(Part):
+    """Which result an event is about. A patient can have several critical ones at a time, and each is a case of its own."""
 
     result_id: Id = Field(description="The result's id in the laboratory system; a correction keeps it.")
+
+
+class LabValues(AboutResult):
+    """What a laboratory reports of one specimen. Absent values were not measured."""
+
     potassium_mmol_l: Potassium | None = Field(default=None, description="Potassium, mmol/L, 0-20 (LOINC 2823-3).")
     sodium_mmol_l: Sodium | None = Field(default=None, description="Sodium, mmol/L, 50-250 (LOINC 2951-2).")
     glucose_mg_dl: Glucose | None = Field(default=None, description="Glucose, mg/dL, 0-3000 (LOINC 2345-7).")
@@ -45,7 +50,8 @@ class LabValues(Part):
 class CriticalResultReported(LabValues, EventData):
     """The laboratory reported a result that it holds to be critical. Sent by the EMR (HL7 v2 ORU) or the platform.
 
-    Whether it is critical here is decided by the facility's own limits.
+    Whether it is critical here is decided by the facility's own limits. Other values of the same result come as
+    `result_corrected`.
     """
 
 
@@ -56,24 +62,24 @@ class ResultCorrected(LabValues, EventData):
     """
 
 
-class ResultVerified(EventData):
-    """The laboratory checked specimen and result and stands by it. Sent by the platform or the EMR. No data."""
+class ResultVerified(AboutResult, EventData):
+    """The laboratory checked specimen and result and stands by it. Sent by the platform or the EMR."""
 
 
-class ResultWithdrawn(EventData):
+class ResultWithdrawn(AboutResult, EventData):
     """The laboratory takes the result back, e.g. because the specimen was haemolysed. Sent by the platform or the EMR."""
 
     reason: Text = Field(description="Why, in the laboratory's words.")
 
 
-class ResultCalled(EventData):
+class ResultCalled(AboutResult, EventData):
     """The laboratory reached somebody with the result. Sent by the platform or the EMR."""
 
     recipient_id: Id = Field(description="Who took the call, by staff id.")
     cares_for_patient: bool = Field(description="The recipient said that they care for this patient now.")
 
 
-class ResultReadBack(EventData):
+class ResultReadBack(AboutResult, EventData):
     """The recipient wrote the result down and read it back to the laboratory. Sent by the platform or the EMR.
 
     Two identifiers and the value: Joint Commission NPSG.01.01.01 and PC.02.01.03.
@@ -85,43 +91,43 @@ class ResultReadBack(EventData):
     value_confirmed: bool = Field(description="The value was read back and matched.")
 
 
-class ProviderNotReached(EventData):
+class ProviderNotReached(AboutResult, EventData):
     """The provider who was tried did not answer. Sent by the platform or the EMR."""
 
     tried_id: Id = Field(description="Who was tried, by staff id.")
 
 
-class ResultAcknowledged(EventData):
-    """A provider took note of the result and takes it on. Sent by the platform or the EMR. No data."""
+class ResultAcknowledged(AboutResult, EventData):
+    """A provider took note of the result and takes it on. Sent by the platform or the EMR."""
 
 
-class ActionOrdered(EventData):
+class ActionOrdered(AboutResult, EventData):
     """A provider ordered what the result calls for. Sent by the platform or the EMR."""
 
     order_id: Id = Field(description="The order's id in the EMR.")
 
 
-class NoActionNeeded(EventData):
+class NoActionNeeded(AboutResult, EventData):
     """A provider decided that the result calls for nothing. Sent by the platform or the EMR."""
 
     reason: Text = Field(description="Why, in the provider's words.")
 
 
-class ActionCompleted(EventData):
+class ActionCompleted(AboutResult, EventData):
     """What was ordered because of the result has been done. Sent by the platform or the EMR."""
 
     order_id: Id = Field(description="The order's id in the EMR.")
 
 
-class ExpectedResultReviewed(EventData):
-    """A provider saw a result that was not called because it was expected, and agrees. Sent by the platform or the EMR. No data."""
+class ExpectedResultReviewed(AboutResult, EventData):
+    """A provider saw a result that was not called because it was expected, and agrees. Sent by the platform or the EMR."""
 
 
-class ResultCallRequested(EventData):
+class ResultCallRequested(AboutResult, EventData):
     """Somebody wants a result called that was held to be expected. Sent by the platform."""
 
     reason: Text = Field(description="Why, in their words.")
 
 
-class CorrectionAcknowledged(EventData):
-    """Somebody who was told the first value now knows the corrected one. Sent by the platform or the EMR. No data."""
+class CorrectionAcknowledged(AboutResult, EventData):
+    """Somebody who was told the first value now knows the corrected one. Sent by the platform or the EMR."""

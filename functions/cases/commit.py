@@ -105,6 +105,8 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
 def _ended(change: Change, now: float) -> Change:
     row, place = change.after, Key(change.after.correlation, keys.OPEN)
     ended = moved_on(row, ended_at=now)
+    if row.group is not None:
+        change = _left(change, keys.member(row.group, row.id), now)
     if any(isinstance(write, Put) and write.key == place for write in change.writes):
         # It ends with the commit that opens it or takes it to another key, and a transaction names a row once.
         writes = tuple(
@@ -118,6 +120,15 @@ def _ended(change: Change, now: float) -> Change:
     return replace(change, after=ended, writes=(*change.writes, closed))
 
 
+def _left(change: Change, member: Key, now: float) -> Change:
+    """It is no longer among the open cases of its encounter, and the table may forget that it was; one that ends as it opens
+    never was."""
+    others = tuple(write for write in change.writes if not (isinstance(write, Put) and write.key == member))
+    if len(others) < len(change.writes):
+        return replace(change, writes=others)
+    return change.also(Update(member, set={"closed_at": now, "expires_at": int(now)}))
+
+
 def opening(row: CaseRow, reopened: str | None) -> Change:
     """The change that opens a case: the correlation's one open place is taken, or the transaction fails."""
     place = Key(row.correlation, keys.OPEN)
@@ -128,7 +139,10 @@ def opening(row: CaseRow, reopened: str | None) -> Change:
             {"pk": place.pk, "sk": place.sk, "case": row.id},
             (Condition("case", Test.EQUALS, reopened), Condition("closed_at", Test.EXISTS)),
         )
-    return Change(before=None, after=row, writes=(take,))
+    if row.group is None:
+        return Change(before=None, after=row, writes=(take,))
+    member = keys.member(row.group, row.id)
+    return Change(before=None, after=row, writes=(take, Put({"pk": member.pk, "sk": member.sk, "case": row.id}, NEW)))
 
 
 def transaction(change: Change, now: float) -> tuple[Write, ...]:

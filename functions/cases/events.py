@@ -6,19 +6,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from events.parse import Event, parse_event
-from functions.cases.handoff import HandOff
-from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore, mark_item, marked
+from functions.cases.correlating import correlation_of, is_for_every_case
+from functions.cases.every_case import place_in_every
+from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
 from functions.cases.merging import survivor_of
+from functions.cases.opened import into_case, occurrence_of, placed_by
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
-from functions.cases.settle import hand_off, settle
+from functions.cases.settle import settle
 from functions.cases.store import load_case, persist
-from functions.cases.table import Key, Write, read_all
+from functions.cases.table import Key, read_all
 from functions.cases.unopened import answer_without_case, not_for, open_case
-from statemachines.case import Occurrence
-from statemachines.decide import Decision
-from statemachines.definition import Correlation, Unplaced
+from statemachines.definition import Unplaced
 
 
 def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
@@ -38,7 +38,10 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
     homeless: list[tuple[str, Unplaceable]] = []
     for workflow in workflows:
         try:
-            placed.append(place_in(services, workflow, event, raw))
+            if is_for_every_case(services, workflow, event):
+                placed += place_in_every(services, workflow, event, raw)
+            else:
+                placed.append(place_in(services, workflow, event, raw))
         except Unplaceable as nowhere:
             homeless.append((workflow, nowhere))
     if not placed:
@@ -57,18 +60,18 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
         correlation, place = survivor_of(services, named)
         early = _waiting_place(services, event, named, correlation) if held else None
         if place is not None and place.open:
-            return _into_case(services, place.case, occurrence, mark, early, number)
+            return into_case(services, place.case, occurrence, mark, early, number)
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
         if opened is not None:
             drain_early(services, opened.row)
-            return _placed(opened, occurrence, number)
+            return placed_by(opened, occurrence, number)
         answer = answer_without_case(services, workflow, event, occurrence, correlation, place, mark, raw, held=held)
         if answer is Unplaced.QUARANTINE:
             if place is None or held:
                 raise Unplaceable(
                     "no_case", "detail.subject", "no case is open for it; check the encounter, then redrive"
                 )
-            return _into_case(services, place.case, occurrence, mark, early, number)  # refused there: it has ended
+            return into_case(services, place.case, occurrence, mark, early, number)  # refused there: it has ended
         return answer
 
     try:
@@ -83,55 +86,6 @@ def _waiting_place(services: Services, event: Event, named: str, correlation: st
     if correlation == named or services.table.get(waits) is not None:
         return waits
     return services.keys.early(correlation, event.facility, event.event_id)
-
-
-def occurrence_of(event: Event) -> Occurrence:
-    """The event as decisions see it."""
-    values = {name: value for name, value in event.values.items() if isinstance(value, (bool, int, float, str))}
-    at = event.occurred_at.timestamp()
-    return Occurrence(event.type, event.event_id, at, event.actor_id, event.actor_role, values)
-
-
-def correlation_of(services: Services, workflow: str, event: Event) -> str:
-    """The partition of the event's correlation key. Raises Unplaceable when the event names no subject."""
-    value = event.encounter if services.library.correlation(workflow) is Correlation.ENCOUNTER else event.patient
-    if value is None:
-        raise Unplaceable("missing_subject", "detail.subject", "this event needs its patient and encounter")
-    return services.keys.correlation(event.facility, workflow, value)
-
-
-def _into_case(
-    services: Services,
-    case: str,
-    occurrence: Occurrence,
-    mark: Key,
-    early: Key | None,
-    attempts: int,
-) -> Placed:
-    row = load_case(services, case)
-    if row is None:
-        raise LookupError(f"case {case} is correlated but has no row")
-
-    def note(decision: Decision, _: CaseRow) -> tuple[Write, ...]:
-        return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), case), early)
-
-    done = hand_off(services, row, occurrence, mark=mark, note=note)
-    return _placed(done, occurrence, attempts)
-
-
-def _placed(done: HandOff, occurrence: Occurrence, attempts: int) -> Placed:
-    decision: Decision = done.progress.decision
-    return Placed(
-        done.row.workflow,
-        decision.outcome,
-        str(decision.reason),
-        decision.because,
-        done.row.id,
-        done.row.facility,
-        tuple(move.transition for move in done.progress.moves),
-        attempts=attempts,
-        occurred_at=occurrence.at,
-    )
 
 
 def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from functions.cases.change import Change, noted
 from functions.cases.commit import Assigned, Assignments, moved, opening, transaction
+from functions.cases.correlating import mark_of
 from functions.cases.journal import Entry, Kind
 from functions.cases.marks import SeenBefore, answered
 from functions.cases.merging import rekeyed, survivor_of
@@ -88,9 +89,7 @@ def taken_up(services: Services, row: CaseRow) -> tuple[CaseRow, tuple[Visit, ..
 def _answers(services: Services, change: Change, taken: Sequence[tuple[Occurrence, Decision]], now: float) -> Change:
     """Deferred events have found their answer, and their marks say which."""
     row = change.after
-    return change.also(
-        *(answered(services.keys.mark(row.facility, held.id, row.workflow), later, now) for held, later in taken)
-    )
+    return change.also(*(answered(mark_of(services, row, held), later, now) for held, later in taken))
 
 
 def begun(

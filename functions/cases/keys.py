@@ -29,13 +29,21 @@ class Keyring:
         """The id of the case that event ``opened_by`` opens."""
         return self._mac("case", facility, workflow, correlation, opened_by)
 
-    def correlation(self, facility: str, workflow: str, value: str) -> str:
-        """The partition that holds the one open case for a correlation value, and the events held until it opens."""
-        return "KEY#" + self._mac("key", facility, workflow, value)
+    def correlation(self, facility: str, workflow: str, *values: str) -> str:
+        """The partition that holds the one open case for a correlation value, and the events held until it opens.
 
-    def mark(self, facility: str, event_id: str, workflow: str) -> Key:
-        """Where it is noted that an event was seen by a workflow, and what became of it."""
-        return Key("EVENT#" + self._mac("event", facility, event_id), workflow)
+        Where an encounter has several cases, its own partition names the open ones, and each of them has another.
+        """
+        return "KEY#" + self._mac("key", facility, workflow, *values)
+
+    def mark(self, facility: str, event_id: str, workflow: str, case: str | None = None) -> Key:
+        """Where it is noted that an event was seen by a workflow, and what became of it.
+
+        ``case``: what became of it in that one of the several cases that it was for.
+        """
+        return Key(
+            "EVENT#" + self._mac("event", facility, event_id), workflow if case is None else f"{workflow}#{case}"
+        )
 
     def early(self, correlation: str, facility: str, event_id: str) -> Key:
         """Where an event waits for its case to open."""
@@ -49,6 +57,12 @@ class Keyring:
 
 OPEN = "OPEN"
 META = "META"
+MEMBER = "MEMBER#"
+
+
+def member(group: str, case: str) -> Key:
+    """Where an encounter's partition names one of its open cases."""
+    return Key(group, MEMBER + case)
 
 
 def case_pk(case: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from functions.cases.correlating import mark_of
 from functions.cases.marks import answered
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, moved_on
@@ -27,7 +28,7 @@ def answer_deferred(services: Services, row: CaseRow) -> bool:
     for held in sorted(row.case.deferred, key=lambda event: event.at):
         if decide(machine, replace(row.case, deferred=()), held, now).outcome is Outcome.DEFERRED:
             continue
-        mark = services.keys.mark(row.facility, held.id, row.workflow)
+        mark = mark_of(services, row, held)
 
         def note(decision: Decision, _: CaseRow) -> tuple[Write, ...]:
             return (answered(mark, decision, now),)  # noqa: B023 - called before the loop goes on

@@ -66,7 +66,8 @@ class CaseRow:
     ``arrived`` is the visit with which the case came to its present state from another one: waiting in the same place
     goes on under a new ``visit``. ``followed_since`` is when this generation began (epoch seconds; 0: with the case),
     ``rewaits`` how many of its waits were resumed, ``repairs`` how many generations replaced one that had failed.
-    ``checked_at`` is when the sweep last had the EMR looked at as a whole.
+    ``checked_at`` is when the sweep last had the EMR looked at as a whole. ``group`` is the partition that names every open
+    case of the workflow in this one's encounter; None where an encounter has no more than one.
     """
 
     id: str
@@ -96,6 +97,7 @@ class CaseRow:
     merged_at: float = 0.0
     ended_at: float | None = None
     checked_at: float = 0.0
+    group: str | None = None
 
     @property
     def tasks(self) -> tuple[OpenTask, ...]:
@@ -174,6 +176,7 @@ def case_from(row: Item) -> CaseRow:
         park=Park(**park) if park else None,
         ended_at=row.get("ended_at"),
         checked_at=float(row.get("checked_at", 0.0)),
+        group=row.get("group"),
     )
 
 
@@ -186,6 +189,7 @@ def case_attributes(row: CaseRow) -> dict[str, Any]:
         "version": row.version,
         "policy": row.policy,
         "correlation": row.correlation,
+        "group": row.group,
         "patient": row.patient,
         "encounter": row.encounter,
         "opened_at": row.opened_at,

@@ -135,7 +135,10 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     """
     request = sub_case_request(row)
     mark = services.keys.mark(row.facility, request, wanted.workflow)
-    by_encounter = services.library.correlation(wanted.workflow) is Correlation.ENCOUNTER
+    correlated = services.library.correlation(wanted.workflow)
+    if correlated.named_by is not None:
+        raise LookupError(f"case {row.id} waits for a case of {wanted.workflow}, and cannot say for which {correlated}")
+    by_encounter = correlated is Correlation.ENCOUNTER
     subject = row.encounter if by_encounter else row.patient
     if subject is None:
         raise LookupError(f"case {row.id} has nobody to open {wanted.workflow} for")

@@ -130,6 +130,7 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
     due = row.case.due
     if row.ended_at is None and due is not None and due + OVERDUE_GRACE_SECONDS <= services.now():
         decide_overdue(services, row)
+        _look_soon(services, row)  # where deadlines follow one another fast, nothing else would ever be looked for
         return Looked(case, Mended.OVERDUE)
     if answer_deferred(services, row):
         _look_soon(services, row)
@@ -162,6 +163,14 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
         times = (now + LOOK_AGAIN_SECONDS, overdue, undone, shifts_end(on_duty, row))
         _next_look(services, row, max(soon, min(time for time in times if time is not None)), checked)
     return Looked(case, mended)
+
+
+def mend_followed(services: Services, case: str, mirrors: Mirrors) -> Iterator[Looked]:
+    """Mend a case whose execution has ended: a deadline that had to be decided first does not put its execution off."""
+    looked = mend(services, case, mirrors)
+    yield looked
+    if looked.mended is Mended.OVERDUE:
+        yield mend(services, case, mirrors)
 
 
 def _status(services: Services, row: CaseRow) -> str | None:

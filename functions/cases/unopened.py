@@ -6,6 +6,7 @@ from typing import Literal
 
 from events.parse import Event
 from functions.cases import keys
+from functions.cases.correlating import group_of
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.outcome import Placed, Unplaceable
@@ -43,6 +44,7 @@ def open_case(
         version=machine.definition.version,
         policy=policy,
         correlation=correlation,
+        group=group_of(services, workflow, event),
         patient=event.patient,
         encounter=event.encounter,
         opened_at=services.now(),

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.batch import batch
 from functions.cases import wiring
-from functions.cases.sweep import Looked, Mended, mend, sweep
+from functions.cases.sweep import Looked, Mended, mend_followed, sweep
 from functions.cases.telemetry import Measure, Telemetry
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
@@ -30,7 +30,7 @@ def handle_record(record: SQSRecord) -> None:
     execution = detail.get("name")
     services = wiring.services()
     looked: Iterable[Looked] = (
-        [mend(services, str(execution).rpartition("-")[0], wiring.mirrors())]
+        mend_followed(services, str(execution).rpartition("-")[0], wiring.mirrors())
         if execution
         else sweep(services, wiring.mirrors())
     )

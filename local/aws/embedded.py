@@ -99,6 +99,15 @@ class EmbeddedAws(RunningAws):
         """End the server and its Lambda workers in order; do nothing when it does not run."""
         self._end(signal.SIGTERM)
 
+    def restart(self) -> None:
+        """Stop the server and start it again on the same port; with `persist`, with all that it held. Raises AwsNotStarted.
+
+        What was at work stops where it is, as in an outage: an invocation is never answered, its message or its record
+        comes again; an execution has failed, and its end is told.
+        """
+        self.stop()
+        self.start()
+
     def kill(self) -> None:
         """End the server and its Lambda workers at once, as a crash of the machine would."""
         self._end(signal.SIGKILL)

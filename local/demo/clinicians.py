@@ -42,14 +42,16 @@ def next_event(who: Patient, state: str) -> tuple[str, Staff | None, dict[str, A
         "trial_off": ("oxygen_discontinued", rn, {"reason": "stable on room air"}),
         "titrated_undocumented": ("note_written", rt, note),
         "undocumented_overdue": ("note_written", rt, note),
+        "still_undocumented": ("note_written", rt, note),
         "documented_unsigned": ("note_signed", rt, note),
         "unsigned_overdue": ("note_signed", rt, note),
+        "still_unsigned": ("note_signed", rt, note),
         "awaiting_cosign": ("note_cosigned", md, note),
         "cosign_overdue": ("note_cosigned", md, note),
         "filing_failed": ("filing_retry_requested", rt, {}),
         "filing_overdue": ("filing_retry_requested", rt, {}),
     }
-    if state in ("titrated_undocumented", "undocumented_overdue") and who.facility == "lakeside":
+    if state in ("titrated_undocumented", "undocumented_overdue", "still_undocumented") and who.facility == "lakeside":
         return "flowsheet_comment_recorded", rt, {"comment_id": f"comment-{who.encounter}"}
     return steps[state]
 

@@ -1,4 +1,4 @@
-"""What else goes wrong in a demonstration that is to be disturbed: workers die at work, the EMR is away."""
+"""What else goes wrong in a demonstration that is to be disturbed: workers die at work, the EMR is away, AWS is."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from cdk.grants import FUNCTIONS
 from local.deploy import STACK
 from local.stack import LocalStack
 
 KILLS = 5
 AT_LEAST_SECONDS_APART = 0.5
+RESTARTS = 3
+RESTARTS_AT_LEAST_SECONDS_APART = 10.0
 STARTING_SECONDS = 1.0
 _LOOK_EVERY_SECONDS = 0.004
 _LIST_EVERY_SECONDS = 0.25
+_LOOKS_AT_A_TIME = 10
 _UNKNOWN = -1
 _WAKE_EVERY_SECONDS = 2.0
 _ON_A_SCHEDULE = frozenset({"reconcile"})
@@ -28,15 +32,22 @@ _ON_A_SCHEDULE = frozenset({"reconcile"})
 
 @dataclass(frozen=True, slots=True)
 class Interference:
-    """A function whose workers are killed, and for how many seconds the EMR is stopped."""
+    """A function whose workers are killed, for how many seconds the EMR is stopped, and whether AWS is stopped and started."""
 
     kill: str | None = None
     emr_down_seconds: float = 0.0
+    restart_aws: bool = False
     killed: list[int] = field(default_factory=list)
     """Process ids of the workers that were killed."""
+    restarted: list[float] = field(default_factory=list)
+    """When AWS was there again, each time that it was stopped in the midst of work, in seconds of the monotonic clock."""
+    _begun: threading.Event = field(default_factory=threading.Event)
+    _talking: threading.Lock = field(default_factory=threading.Lock)
+    """Held while AWS is asked something, or is away."""
 
     def disturb(self, stack: LocalStack, over: threading.Event) -> None:
-        """Do it, until ``over`` at the latest."""
+        """Do it, until ``over`` at the latest; but for AWS, which is stopped ``between`` what it is asked."""
+        self._begun.set()
         if self.emr_down_seconds:
             stack.emr.kill()
             try:
@@ -46,6 +57,24 @@ class Interference:
         if self.kill is not None:
             self._kill(stack, f"{STACK}-{self.kill}", over)
 
+    def between(self, stack: LocalStack) -> None:
+        """Stop AWS and start it again if that is to be and one of its workers is at work; whoever calls is asking it nothing.
+
+        People wait while AWS is away, as they do for any server; what it has taken from them is its own to keep.
+        """
+        since = time.monotonic() - self.restarted[-1] if self.restarted else RESTARTS_AT_LEAST_SECONDS_APART
+        done = len(self.restarted) >= RESTARTS or since < RESTARTS_AT_LEAST_SECONDS_APART
+        if not self.restart_aws or not self._begun.is_set() or done:
+            return
+        slept = {pid: _UNKNOWN for function in FUNCTIONS for pid in stack.aws.workers(f"{STACK}-{function}")}
+        for _ in range(_LOOKS_AT_A_TIME):
+            if _woken(slept) is not None:
+                with self._talking:
+                    stack.aws.restart()
+                self.restarted.append(time.monotonic())
+                return
+            time.sleep(_LOOK_EVERY_SECONDS)
+
     def _kill(self, stack: LocalStack, function: str, over: threading.Event) -> None:
         """Kill workers while they work: a worker sleeps between invocations, and one that has woken is in the middle of one."""
         woken = looked = 0.0
@@ -54,19 +83,17 @@ class Interference:
             now = time.monotonic()
             if self.kill in _ON_A_SCHEDULE and now > woken + _WAKE_EVERY_SECONDS:
                 woken = now
-                wake(stack, function)
+                with self._talking:
+                    wake(stack, function)
             if now > looked + _LIST_EVERY_SECONDS:
                 looked = now
                 slept = {pid: slept.get(pid, _UNKNOWN) for pid in stack.aws.workers(function)}
-            for pid, before in slept.items():
-                times = _sleeps(pid)
-                if times is not None and before not in (_UNKNOWN, times):
-                    os.kill(pid, signal.SIGKILL)
-                    self.killed.append(pid)
-                    over.wait(AT_LEAST_SECONDS_APART)
-                    looked = 0.0
-                    break
-                slept[pid] = _UNKNOWN if times is None else times
+            pid = _woken(slept)
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+                self.killed.append(pid)
+                over.wait(AT_LEAST_SECONDS_APART)
+                looked = 0.0
 
 
 @contextmanager
@@ -87,6 +114,16 @@ def wake(stack: LocalStack, function: str) -> None:
     sqs = stack.aws.client("sqs")
     url = sqs.get_queue_url(QueueName=mapping["EventSourceArn"].rpartition(":")[2])["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
+
+
+def _woken(slept: dict[int, int]) -> int | None:
+    """A process that has woken since the last look, if any; ``slept`` is how often each had gone to sleep by then."""
+    for pid, before in slept.items():
+        times = _sleeps(pid)
+        slept[pid] = _UNKNOWN if times is None else times
+        if times is not None and before not in (_UNKNOWN, times):
+            return pid
+    return None
 
 
 def _sleeps(pid: int) -> int | None:

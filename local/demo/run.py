@@ -35,7 +35,7 @@ HURRIED = {"southgate": {"assess_adult": 0.1}}
 def demo(folder: Path, *, as_json: bool, interference: Interference, settle_seconds: float) -> int:
     """Run the demonstration; 0 when the report agrees."""
     console = Console(file=sys.stderr, width=None if sys.stderr.isatty() else 180)
-    with LocalStack(folder, policies()) as stack:
+    with LocalStack(folder, policies(), persist=interference.restart_aws) as stack:
         report = night(stack, console, interference, settle_seconds)
         show(report, console)
         if as_json:
@@ -45,6 +45,11 @@ def demo(folder: Path, *, as_json: bool, interference: Interference, settle_seco
     if interference.kill is not None and not interference.killed:
         print(f"baton demo: no worker of {interference.kill!r} was at work when it was to be killed", file=sys.stderr)
         return 1
+    if interference.restart_aws and not interference.restarted:
+        print("baton demo: no worker was at work when AWS was to be stopped", file=sys.stderr)
+        return 1
+    if interference.restarted:
+        print(f"  stopped AWS at work and started it again, {len(interference.restarted)} times", file=sys.stderr)
     if interference.killed:
         print(f"  killed {len(interference.killed)} workers of {interference.kill} at work", file=sys.stderr)
     return 0 if report.agrees else 1
@@ -69,7 +74,12 @@ def night(stack: LocalStack, console: Console, interference: Interference, settl
             stack.emr.put(resource)
     began = datetime.now(UTC) - timedelta(seconds=1)
     with Screen(stack.connection, PACE, console) as screen:
-        stage = Stage(stack.connection, screen.tick)
+
+        def watch() -> None:
+            screen.tick()
+            interference.between(stack)
+
+        stage = Stage(stack.connection, watch)
         over = threading.Event()
         disturb = threading.Thread(target=interference.disturb, args=(stack, over), daemon=True)
         try:

@@ -119,7 +119,7 @@ def _unreadable(stage: Stage, props: Props) -> None:
 
 
 def _emr_away(stage: Stage, props: Props) -> None:
-    care_until(stage, C, "titrated_undocumented", "undocumented_overdue")
+    care_until(stage, C, "titrated_undocumented", "undocumented_overdue", "still_undocumented")
     props.say(f"The EMR answers 503 for {EMR_AWAY_SECONDS:.0f} s while documentation is filed.")
     props.faults.add(FaultMode.STATUS, status=503, retry_after=1)
     try:

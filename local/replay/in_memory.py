@@ -266,3 +266,5 @@ class InMemory:
             self.executions.forget(case, generation)
         self.table.drop(keys.case_pk(case))
         self.table.drop(row.correlation)
+        if row.group is not None:
+            self.table.drop(row.group)

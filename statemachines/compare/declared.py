@@ -138,7 +138,10 @@ _FACT_FIELDS = {
 
 
 def _sources(sources: Iterable[Source]) -> str:
-    return listed(sorted(f"{source.event}.{source.field}" for source in sources)) or "nobody"
+    return (
+        listed(sorted(f"{source.event}.{source.field}" if source.field else source.event for source in sources))
+        or "nobody"
+    )
 
 
 def _guards(setting: Setting) -> Iterator[AnyGuard]:

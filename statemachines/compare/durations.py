@@ -21,9 +21,15 @@ class Length(NamedTuple):
     seconds: float = 0.0
     business_days: float | None = None
     unset: Name | None = None
+    since: Name | None = None
+    """The fact from which it is counted; None: from entering the state."""
 
     def __str__(self) -> str:
         """As a person says it."""
+        counted = f" after {self.since.replace('_', ' ')}" if self.since is not None else ""
+        return f"{self._time()}{counted}"
+
+    def _time(self) -> str:
         if self.unset is not None:
             return f"as long as {self.unset} says"
         if self.business_days is not None:
@@ -37,10 +43,10 @@ def length(duration: Duration, values: Values) -> Length:
     if duration.parameter is not None:
         amount = values.get(duration.parameter)
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
-        return Length(unset=duration.parameter)
+        return Length(unset=duration.parameter, since=duration.since)
     if duration.unit is Unit.BUSINESS_DAYS:
-        return Length(business_days=float(amount))
-    return Length(seconds=amount * _SECONDS[duration.unit])
+        return Length(business_days=float(amount), since=duration.since)
+    return Length(seconds=amount * _SECONDS[duration.unit], since=duration.since)
 
 
 def durations(deadline: Deadline | None) -> Iterator[Duration]:
@@ -87,9 +93,9 @@ _Limits = list[tuple[Length, AnyGuard | None]]
 def _alike(left: _Limits, right: _Limits, values: Values, others: Values, reasoner: Reasoner) -> bool:
     """Whatever limit is asked for, both must be within it in the same situations.
 
-    Business days, whose length depends on the day, are compared one by one.
+    Business days, whose length depends on the day, and what is counted from a fact are compared one by one.
     """
-    if any(limit.business_days is not None or limit.unset for limit, _ in (*left, *right)):
+    if any(limit.business_days is not None or limit.unset or limit.since for limit, _ in (*left, *right)):
         return len(left) == len(right) and all(
             a == b and reasoner.compare(g, h, values, others).same is True
             for (a, g), (b, h) in zip(left, right, strict=True)

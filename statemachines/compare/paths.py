@@ -213,6 +213,8 @@ class Paths:
 def always_reports(source: Source) -> bool:
     """Whether every event of the type carries the field. An event type that the catalog does not have may leave it out."""
     known = CATALOG.get(source.event)
+    if known is not None and source.field is None:
+        return True
     if known is None or source.field not in known.model.model_fields:
         return False
     field = known.model.model_fields[source.field]

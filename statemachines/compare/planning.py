@@ -286,7 +286,7 @@ class _Planner:
             shorter: float | None = None
             if state.deadline is not None and target.deadline is not None:
                 before, after = length(state.deadline.within, old.values), length(target.deadline.within, new.values)
-                if before.business_days is None and after.business_days is None:
+                if before.business_days is None and after.business_days is None and before.since == after.since:
                     shorter = before.seconds - after.seconds
             before_words = in_words(state.deadline, old.values, Words(self.old))
             after_words = in_words(target.deadline, new.values, self.words)

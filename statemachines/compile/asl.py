@@ -15,8 +15,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from statemachines.compile.arrows import leaving
-from statemachines.definition import Definition, State, StateKind, Transition, Work, digest
+from statemachines.compile.arrows import ByState, leaving
+from statemachines.compile.wording import Wording
+from statemachines.definition import Definition, State, StateKind, Transition, Work
 
 FOLLOW = "${FollowFunctionArn}"
 WORK = "${WorkFunctionArn}"
@@ -67,11 +68,11 @@ class NotCompilable(ValueError):
     """The workflow cannot be a state machine; the text says which part and what to change."""
 
 
-def asl(definition: Definition) -> dict[str, Any]:
+def asl(definition: Definition, wording: Wording | None = None) -> dict[str, Any]:
     """The Amazon States Language of a workflow (JSONPath). Raises NotCompilable."""
-    _check(definition)
-    parts = [(_RESUME, _resume(definition))]
     arrows = leaving(definition)
+    _check(definition, arrows)
+    parts = [(_RESUME, _resume(definition))]
     for state in definition.states:
         parts += _parts(state, arrows[state.name])
     parts += [
@@ -92,15 +93,15 @@ def asl(definition: Definition) -> dict[str, Any]:
             )
         states[name] = part
     return {
-        "Comment": f"{definition.workflow} {definition.version} {digest(definition)}",
+        "Comment": f"{definition.workflow} {definition.version} {(wording or Wording(definition)).digest}",
         "StartAt": _RESUME,
         "States": states,
     }
 
 
-def asl_text(definition: Definition) -> str:
+def asl_text(definition: Definition, wording: Wording | None = None) -> str:
     """The state machine as it is published and deployed. Raises NotCompilable, also when it is larger than LARGEST."""
-    text = json.dumps(asl(definition), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(asl(definition, wording), indent=1, ensure_ascii=False) + "\n"
     size = len(text.encode())
     if size > LARGEST:
         raise NotCompilable(
@@ -109,7 +110,7 @@ def asl_text(definition: Definition) -> str:
     return text
 
 
-def _check(definition: Definition) -> None:
+def _check(definition: Definition, leaving: ByState) -> None:
     names = {state.name for state in definition.states}
     for transition in definition.transitions:
         if transition.id in (REWAIT, SUPERSEDED, JUMP):
@@ -117,9 +118,10 @@ def _check(definition: Definition) -> None:
         for name in (*transition.sources, *((transition.target,) if transition.target is not None else ())):
             if name not in names:
                 raise NotCompilable(f"{transition.id} names the state {name!r}, which the workflow does not have")
-    for name, arrows in leaving(definition).items():
+    for name, arrows in leaving.items():
         ids = [t.id for t in arrows]
-        for twice in {id for id in ids if ids.count(id) > 1}:
+        if len(set(ids)) < len(ids):
+            twice = next(id for id in ids if ids.count(id) > 1)
             raise NotCompilable(f"two transitions {twice!r} leave {name}: a transition's id is unique")
 
 

@@ -24,7 +24,7 @@ from statemachines.compile.graphviz import (
 from statemachines.compile.palette import BOX, CLOSED, INK, LATE, LINE, MUTED, PAPER, SYSTEM, Colour, role_colours
 from statemachines.compile.shape import Arrow, Shape, Shared
 from statemachines.compile.wording import Wording
-from statemachines.definition import DEADLINE_MISSED, Definition, State, StateKind, Transition, digest
+from statemachines.definition import DEADLINE_MISSED, Definition, State, StateKind, Transition
 
 FONT = "Helvetica"
 """Measures the text; Arial and Liberation Sans, which stand in for it elsewhere, are as wide."""
@@ -39,16 +39,16 @@ VEIL = f"{PAPER}cc"
 """Behind an arrow's label: a line that crosses it stays visible, and the words stay readable."""
 
 
-def dot(definition: Definition) -> str:
+def dot(definition: Definition, wording: Wording | None = None) -> str:
     """The diagram of a workflow as DOT; the same definition gives the same text."""
-    return _Drawing(definition).text()
+    return _Drawing(definition, wording or Wording(definition)).text()
 
 
 class _Drawing:
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, wording: Wording) -> None:
         self.definition = definition
         self.shape = Shape(definition)
-        self.wording = Wording(definition)
+        self.wording = wording
         self.colours = role_colours(definition)
 
     def text(self) -> str:
@@ -98,17 +98,18 @@ class _Drawing:
             badges.append(chip("Baton itself acts", SYSTEM))
         badges.append(chip("Case closed", CLOSED))
         owned = "".join(f'<TD ALIGN="LEFT">{badge}</TD><TD WIDTH="4"></TD>' for badge in badges)
-        late = f'<FONT POINT-SIZE="10" COLOR="{LATE}">dashed arrow: a time limit passed</FONT>'
+        late = f'<FONT POINT-SIZE="10" COLOR="{LATE}">dashed arrow: a time limit passed </FONT>'
         if any(state.optional is not None for state in d.states):
-            late += f'<FONT POINT-SIZE="10" COLOR="{MUTED}"> · dashed box: only where the facility wants it</FONT>'
-        limits = f'<FONT POINT-SIZE="10" COLOR="{MUTED}"> · limits are defaults that a facility may set</FONT>'
+            late += f'<FONT POINT-SIZE="10" COLOR="{MUTED}">· dashed box: only where the facility wants it </FONT>'
+        limits = f'<FONT POINT-SIZE="10" COLOR="{MUTED}">· limits are defaults that a facility may set</FONT>'
+        version = f"{d.workflow}, version {d.version}, {self.wording.digest[:12]}"
         rows = [
             f'<FONT POINT-SIZE="22"><B>{escaped(d.title)}</B></FONT>',
             *(
                 f'<FONT POINT-SIZE="11" COLOR="{MUTED}">{escaped(line)}</FONT>'
                 for line in textwrap.wrap(d.purpose, 130)
             ),
-            f'<FONT POINT-SIZE="10" COLOR="{MUTED}">{escaped(f"{d.workflow}, version {d.version}, {digest(d)[:12]}")}</FONT>',
+            f'<FONT POINT-SIZE="10" COLOR="{MUTED}">{escaped(version)}</FONT>',
             f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{owned}{SPARE}</TR></TABLE>',
             late + limits,
         ]
@@ -164,7 +165,7 @@ class _Drawing:
             )
         for sooner in state.deadline.sooner if state.deadline is not None else ():
             lines += wrapped(
-                f"{self.wording.duration(sooner.within)} if {self.wording.guard(sooner.when)}", _CARD_WIDTH, MUTED
+                f"{self.wording.duration(sooner.within)} {self.wording.provided(sooner.when)}", _CARD_WIDTH, MUTED
             )
         if state.optional is not None:
             lines += wrapped(f"only where {self.wording.guard(state.optional)}", _CARD_WIDTH, MUTED, italic=True)
@@ -229,7 +230,7 @@ class _Drawing:
     def _told(self, transition: Transition) -> str:
         told = f"{transition.id} {self.wording.event(transition.on)}"
         if transition.when is not None:
-            told += f", if {self.wording.guard(transition.when, defaults=True)}"
+            told += f", {self.wording.provided(transition.when, defaults=True)}"
         if transition.by:
             told += f"; by {self.wording.roles(transition.by)}"
         return f"{told}: {transition.because}"

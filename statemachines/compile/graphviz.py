@@ -41,7 +41,11 @@ def wrapped(text: str, width: int, colour: str, size: int = 9, *, italic: bool =
     for line in balanced(text, width):
         words = escaped(line)
         if bold and escaped(bold) in words:
-            words, bold = words.replace(escaped(bold), f"<B>{escaped(bold)}</B>", 1), ""
+            before, after = words.split(escaped(bold), 1)
+            if after.startswith(" "):
+                # Each piece is drawn on its own, and some renderers drop a space of any kind that a text begins with.
+                after = f'<FONT POINT-SIZE="{size}"> </FONT>{after[1:]}'
+            words, bold = f"{before}<B>{escaped(bold)}</B>{after}", ""
         words = f"<I>{words}</I>" if italic else words
         # A line is as high as the largest letter in it: a larger space at its end lets the lines breathe.
         lines.append(f'<FONT POINT-SIZE="{size}" COLOR="{colour}">{words}</FONT><FONT POINT-SIZE="{size + 2}"> </FONT>')
@@ -50,9 +54,11 @@ def wrapped(text: str, width: int, colour: str, size: int = 9, *, italic: bool =
 
 def balanced(text: str, width: int) -> list[str]:
     """Wrapped to ``width`` characters in as few lines as that takes, and no wider than they need: no word is left alone."""
+    if 0 < len(text) <= width and " ".join(text.split()) == text:
+        return [text]
     lines = textwrap.wrap(text, width, break_long_words=False)
     # Every width down to that of the longest line gives the same lines, so the next to try is one less.
-    while lines and (narrower := max(map(len, lines)) - 1) > 0:
+    while len(lines) > 1 and (narrower := max(map(len, lines)) - 1) > 0:
         closer = textwrap.wrap(text, narrower, break_long_words=False)
         if len(closer) > len(lines) or max(map(len, closer)) > narrower:
             break

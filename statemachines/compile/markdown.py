@@ -22,9 +22,10 @@ def broken(lines: Iterable[str]) -> str:
 
 def cell(text: str) -> str:
     """Text in a cell: what Markdown or HTML would take for markup is written so that it is not."""
-    for mark, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("*", "\\*"), ("_", "\\_")):
-        text = text.replace(mark, written)
-    return text.replace("\n", " ")
+    return text.translate(_WRITTEN)
+
+
+_WRITTEN = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "*": "\\*", "_": "\\_", "\n": " "})
 
 
 def anchor(title: str) -> str:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from statemachines.compile.palette import CLOSED, PAPER, SYSTEM, role_colours
 from statemachines.compile.shape import Arrow, Shape, Shared
 from statemachines.compile.wording import TIME_LIMIT_PASSED, Wording
-from statemachines.definition import DEADLINE_MISSED, Definition, State, StateKind, Transition, digest
+from statemachines.definition import DEADLINE_MISSED, Definition, State, StateKind, Transition
 
 
-def mermaid(definition: Definition) -> str:
+def mermaid(definition: Definition, wording: Wording | None = None) -> str:
     """The diagram of a workflow as a Mermaid stateDiagram-v2; the same definition gives the same text.
 
     An arrow that many states share is drawn once, from a state that lists them.
     """
-    shape, wording = Shape(definition), Wording(definition)
+    shape, wording = Shape(definition), wording or Wording(definition)
     lines = [
-        f"%% {definition.workflow}, version {definition.version}, {digest(definition)[:12]}",
+        f"%% {definition.workflow}, version {definition.version}, {wording.digest[:12]}",
         "stateDiagram-v2",
         "  direction TB",
     ]

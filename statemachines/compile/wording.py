@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from statemachines.definition import (
     DEADLINE_MISSED,
     SUB_CASE_REQUESTED,
@@ -14,8 +16,9 @@ from statemachines.definition import (
     Unit,
     ValueType,
     Work,
+    digest,
 )
-from statemachines.expressions import AnyGuard, Value, describe
+from statemachines.expressions import AnyGuard, Compare, Not, ParameterOperand, Value, describe
 
 TIME_LIMIT_PASSED = "time limit passed"
 
@@ -37,7 +40,10 @@ _SHORT_UNITS = {
 
 
 class Wording:
-    """The vocabulary of one definition: titles of its states, roles and events, its guards and time limits in words."""
+    """The vocabulary of one definition: titles of its states, roles and events, its guards and time limits in words.
+
+    What several pages say is worded once: whoever makes all of them hands the same vocabulary to each.
+    """
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
@@ -52,6 +58,14 @@ class Wording:
             **self._facts,
             **{name: self._with_default(parameter) for name, parameter in self._parameters.items()},
         }
+        self._events: dict[str, str] = {}
+        # By identity, for to hash a guard takes as long as to word it; each is kept, so that its identity stays its own.
+        self._guards: dict[tuple[int, bool], tuple[AnyGuard, str]] = {}
+
+    @cached_property
+    def digest(self) -> str:
+        """What pins the definition."""
+        return digest(self.definition)
 
     def _with_default(self, parameter: Parameter) -> str:
         if parameter.type is not ValueType.NUMBER:
@@ -87,11 +101,18 @@ class Wording:
             return TIME_LIMIT_PASSED
         if event == SUB_CASE_REQUESTED:
             return "requested by another case"
-        return " ".join(self._facts.get(word, word) for word in event.replace(".", ": ").replace("_", " ").split(" "))
+        if event not in self._events:
+            words = event.replace(".", ": ").replace("_", " ").split(" ")
+            self._events[event] = " ".join(self._facts.get(word, word) for word in words)
+        return self._events[event]
 
     def guard(self, guard: AnyGuard, *, defaults: bool = False) -> str:
         """A guard in words; with ``defaults``, each limit is followed by its default value."""
-        return describe(guard, names=self._names_with_defaults if defaults else self._names).replace("_", " ")
+        known = self._guards.get((id(guard), defaults))
+        if known is None:
+            words = describe(guard, names=self._names_with_defaults if defaults else self._names).replace("_", " ")
+            known = self._guards[id(guard), defaults] = (guard, words)
+        return known[1]
 
     def value(self, value: Value, unit: str | None) -> str:
         """A value with its unit; minutes as hours where that is shorter."""
@@ -107,7 +128,11 @@ class Wording:
         return f"{text}%" if unit == "%" else f"{text} {_SHORT_UNITS.get(unit, unit)}"
 
     def duration(self, duration: Duration) -> str:
-        """A length of time: "2 h"; of a parameter, its default."""
+        """A length of time: "2 h", "7 d after discharge"; of a parameter, its default."""
+        counted = f" after {self._facts[duration.since]}" if duration.since is not None else ""
+        return f"{self._length(duration)}{counted}"
+
+    def _length(self, duration: Duration) -> str:
         amount = duration.amount
         if duration.parameter is not None:
             default = self._parameters[duration.parameter].default
@@ -148,8 +173,24 @@ class Wording:
         """A transition's guard in the few words of a picture: a long one by its reason; None without a guard."""
         if transition.when is None:
             return None
-        words = self.guard(transition.when)
-        return f"if {words}" if len(words) <= LONGEST_GUARD else transition.because
+        return (
+            self.provided(transition.when) if len(self.guard(transition.when)) <= LONGEST_GUARD else transition.because
+        )
+
+    def provided(self, guard: AnyGuard, *, defaults: bool = False) -> str:
+        """A guard as the condition of something: "if SpO2 < 88", "unless co-signature required".
+
+        Of a fact it stays "if not …": one that nobody has reported is neither.
+        """
+        words = self.guard(guard, defaults=defaults)
+        if words.startswith("not ") and _holds_otherwise(guard):
+            return f"unless {words.removeprefix('not ')}"
+        return f"if {words}"
+
+
+def _holds_otherwise(guard: AnyGuard) -> bool:
+    """Whether the guard is one that holds exactly when what is negated in it does not."""
+    return isinstance(guard, Not) or (isinstance(guard, Compare) and isinstance(guard.left, ParameterOperand))
 
 
 def _span(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Published workflow versions, and what is derived from them: `<workflow>/<version>/`. Generated: `baton compile`.
 
-A published definition never changes; its digest is pinned beside it.
+A published definition does not change; its digest is pinned beside it. Once it is released, which is when cases may run under
+it, it never changes again: RELEASED lists every released version with its digest, and only ever grows.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from types import MappingProxyType
 from statemachines.definition import Definition, digest, load
 
 FOLDER = Path(__file__).parent
+RELEASED = "RELEASED"
+"""The file in FOLDER that lists the released versions, one a line: workflow, version, digest. `baton compile --release` adds to it."""
 
 
 class NotPublished(LookupError):
@@ -20,7 +23,28 @@ class NotPublished(LookupError):
 
 
 class ChangedAfterPublishing(ValueError):
-    """A published definition is not the one whose digest is pinned beside it."""
+    """A published definition is not the one whose digest is pinned beside it, or not the one that was released."""
+
+
+class MalformedReleases(ValueError):
+    """The list of released versions cannot be read; the text says which line."""
+
+
+def released(within: Path | None = None) -> Mapping[tuple[str, int], str]:
+    """The digest of every released (workflow, version), in order of release. Raises MalformedReleases."""
+    file = (FOLDER if within is None else within) / RELEASED
+    found: dict[tuple[str, int], str] = {}
+    for number, line in enumerate(file.read_text(encoding="ascii").splitlines() if file.is_file() else (), start=1):
+        if line.startswith("#"):
+            continue
+        match line.split(" "):
+            case [workflow, version, pinned] if version.isdecimal() and (workflow, int(version)) not in found:
+                found[workflow, int(version)] = pinned
+            case _:
+                raise MalformedReleases(
+                    f"{RELEASED}, line {number}: not a workflow, a version not listed yet, a digest"
+                )
+    return MappingProxyType(found)
 
 
 @cache
@@ -46,9 +70,15 @@ def published(workflow: str, version: int) -> Definition:
     """The definition of a published version. Raises NotPublished or ChangedAfterPublishing."""
     place = folder(workflow, version)
     definition = load((place / "workflow.json").read_bytes())
+    has = digest(definition)
     pinned = (place / "digest").read_text(encoding="ascii").strip()
-    if digest(definition) != pinned:
-        raise ChangedAfterPublishing(f"{workflow} {version} has the digest {digest(definition)}, pinned is {pinned}")
+    if has != pinned:
+        raise ChangedAfterPublishing(f"{workflow} {version} has the digest {has}, pinned is {pinned}")
+    kept = released().get(
+        (workflow, version), has
+    )  # a Lambda function carries no list, and what was released before it was built
+    if has != kept:
+        raise ChangedAfterPublishing(f"{workflow} {version} has the digest {has}, released is {kept}")
     return definition
 
 

@@ -88,6 +88,13 @@ TOO_LONG: Final = Code(
     "Shorten the name, or divide the workflow.",
 )  # fmt: skip
 
+CASE_NOT_NAMED: Final = Code(
+    "BTN-111", ERROR, "Case that is not named",
+    "Where an encounter has one case per result, an event that opens one or waits for one must say which; a sub-case's request "
+    "cannot, so such a case neither opens another nor is opened by one.",
+    "Take an event whose data always name the result.",
+)  # fmt: skip
+
 # ── 2: the course ────────────────────────────────────────────────────────────────────────────────────────────────────────
 UNREACHABLE: Final = Code(
     "BTN-201", ERROR, "State that no case reaches",

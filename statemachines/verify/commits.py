@@ -17,7 +17,8 @@ class CommitLimits(NamedTuple):
     """What one hand-off writes, in items of the transaction; whoever writes it may say otherwise.
 
     ``most``: items that a hand-off may have (DynamoDB takes 100 in one transaction; the rest is a reserve). ``always``: the
-    case row, the event's mark, its place among early events, the case's place, one refusal or merge noted. ``per_move``: state entry
+    case row, the event's mark, its place among early events, the case's place, the one beside it (where a merged record's case
+    went, or where its encounter names its open cases), one refusal or merge noted. ``per_move``: state entry
     and journal entry. ``per_task``: a task closed, or opened for somebody whose shift is checked. ``per_deferred``: a
     deferred event's mark and its journal entry.
     """

@@ -36,7 +36,7 @@ def check_declarations(index: Index) -> Iterator[Finding]:
                 index.place(name=fact.name), f"The fact {fact.name} is stale as soon as it is reported."
             )
         for source in fact.sources:
-            field = (fields_of(source.event) or {}).get(source.field)
+            field = (fields_of(source.event) or {}).get(source.field or "")
             if field is None or field.type is not ValueType.NUMBER:
                 continue
             if (fact.minimum is not None and (field.low is None or field.low < fact.minimum)) or (
@@ -61,7 +61,13 @@ def check_declarations(index: Index) -> Iterator[Finding]:
         if any(not fits(choice, parameter.type) for choice in parameter.choices):
             yield codes.BAD_PARAMETER.found(where, f"{parameter.name} is a {parameter.type} and cannot have choices.")
         for source in parameter.patient:
-            yield from _source(index, parameter.name, parameter.type, source)
+            if source.field is None:
+                yield codes.UNKNOWN_FIELD.found(
+                    index.place(name=parameter.name, event=source.event),
+                    f"{parameter.name} is taken from {source.event}, and from none of its fields.",
+                )
+            else:
+                yield from _source(index, parameter.name, parameter.type, source)
 
 
 def _range(index: Index, name: str, low: float | None, high: float | None) -> Iterator[Finding]:
@@ -80,6 +86,11 @@ def _source(index: Index, name: str, kind: ValueType, source: Source) -> Iterato
         yield codes.UNKNOWN_EVENT.found(
             where, f"{name} is taken from {source.event}, which the workflow does not expect: it is never delivered."
         )
+    elif source.field is None:
+        if kind is not ValueType.BOOLEAN:
+            yield codes.UNKNOWN_FIELD.found(
+                where, f"{name} is a {kind}, and that {source.event} happened is yes or no."
+            )
     elif source.field not in known:
         yield codes.UNKNOWN_FIELD.found(
             where,

@@ -74,7 +74,12 @@ class Vocabulary:
         always, ever = set(), set()
         for fact in self.facts.values():
             for source in fact.sources:
-                if source.event == event and source.field in fields:
+                if source.event != event:
+                    continue
+                if source.field is None:
+                    ever.add(fact.name)
+                    always.add(fact.name)
+                elif source.field in fields:
                     ever.add(fact.name)
                     if fields[source.field].always:
                         always.add(fact.name)
@@ -142,7 +147,7 @@ def variables_of(leaf: Leaf) -> tuple[Variable, ...]:
 
 
 def _of_fact(fact: Fact) -> Domain:
-    fields = [f for s in fact.sources if (f := (fields_of(s.event) or {}).get(s.field)) is not None]
+    fields = [f for s in fact.sources if (f := (fields_of(s.event) or {}).get(s.field or "")) is not None]
     reported = _widest(fields) if fields else Domain(fact.type)
     low = _limit(fact.minimum, reported.low)
     high = _limit(fact.maximum, reported.high)
@@ -157,7 +162,7 @@ def _limit(*limits: float | None) -> float | None:
 
 def _of_parameter(parameter: Parameter) -> Domain:
     own = Domain(parameter.type, _limit(parameter.minimum), _limit(parameter.maximum), False, parameter.choices)
-    fields = [f for s in parameter.patient if (f := (fields_of(s.event) or {}).get(s.field)) is not None]
+    fields = [f for s in parameter.patient if (f := (fields_of(s.event) or {}).get(s.field or "")) is not None]
     if not fields:
         return own
     reported = _widest(fields)

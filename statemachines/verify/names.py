@@ -154,6 +154,11 @@ def _duration(index: Index, state: State, duration: Duration) -> Iterator[Findin
             index.place(state=state.name, name=duration.parameter),
             f"The time limit of {state.name} is {duration.parameter}, which is no parameter.",
         )
+    if duration.since is not None and duration.since not in index.facts:
+        yield codes.UNKNOWN_TERM.found(
+            index.place(state=state.name, name=duration.since),
+            f"The time limit of {state.name} is counted from {duration.since}, which is no fact of the workflow.",
+        )
 
 
 def _terms(index: Index, guard: AnyGuard, what: str, **place: str) -> Iterator[Finding]:

@@ -58,6 +58,15 @@ def _never_set(machines: Machines) -> Iterator[Finding]:
     for place, state_ in index.open_states():
         if not machines.union.graph.reached[place] or state_.deadline is None:
             continue
+        always = knowledge.names(knowledge.every_path[place])
+        for within in (state_.deadline.within, *(sooner.within for sooner in state_.deadline.sooner)):
+            if within.since is not None and within.since in machines.vocabulary.facts and within.since not in always:
+                yield codes.NEVER_SET.found(
+                    index.place(state=state_.name, name=within.since),
+                    f"A time limit of {index.title(place)} is counted from "
+                    f"{machines.vocabulary.title(Variable(True, within.since))}, which need not be known when the state is entered.",
+                    machines.union.graph.way_to(place),
+                )
         known = knowledge.some_path[place]
         for sooner in state_.deadline.sooner:
             for fact in sorted((_read(sooner.when) & set(machines.vocabulary.facts)) - knowledge.names(known)):

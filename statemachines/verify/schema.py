@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from statemachines.definition import Definition
-from statemachines.verify.codes import CODES
+from statemachines.draft import questions
+from statemachines.verify.codes import CODES, Code
 
 COMMAND = "python -m statemachines.verify.schema"
 FOLDER = Path(__file__).parent
@@ -49,19 +50,20 @@ def table() -> str:
     heading = (
         "# What `baton check` finds\n\n"
         "Each finding has a stable code, a place, a sentence, the shortest course that shows it, and how to mend it.\n"
-        f"Generated from [codes.py](codes.py) by `{COMMAND}`."
+        "Generated from [codes.py](codes.py), and what `baton draft` asks from [questions.py](../draft/questions.py), "
+        f"by `{COMMAND}`."
     )
-    parts = [heading]
-    for digit, heading in _GROUPS.items():
-        rows = [
-            f"| `{code.id}`{' (warning)' if code.severity == 'warning' else ''} | **{code.title}.** {code.meaning} | {code.mend} |"
-            for code in CODES
-            if code.id[4] == digit
-        ]
-        parts.append(
-            "\n".join([f"## {heading}\n", "| code | what it is | how to mend it |", "| --- | --- | --- |", *rows])
-        )
-    return "\n\n".join(parts) + "\n"
+    parts = [heading, *(_section(title, (c for c in CODES if c.id[4] == digit)) for digit, title in _GROUPS.items())]
+    asked = "What `baton draft` asks\n\nThe open questions of a table of hand-offs, for those who filled it in."
+    return "\n\n".join([*parts, _section(asked, questions.CODES)]) + "\n"
+
+
+def _section(heading: str, codes: Iterable[Code]) -> str:
+    rows = [
+        f"| `{code.id}`{' (warning)' if code.severity == 'warning' else ''} | **{code.title}.** {code.meaning} | {code.mend} |"
+        for code in codes
+    ]
+    return "\n".join([f"## {heading}\n", "| code | what it is | how to mend it |", "| --- | --- | --- |", *rows])
 
 
 def texts() -> Mapping[str, str]:

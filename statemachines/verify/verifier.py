@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
 from statemachines.definition import Definition
 from statemachines.policy import Policy
+from statemachines.uncollected import nothing_collected
 from statemachines.verify.commits import CommitLimits, check_commits
+from statemachines.verify.correlating import check_correlation
 from statemachines.verify.course import check_course
 from statemachines.verify.deadlines import check_deadlines
 from statemachines.verify.declarations import check_declarations
@@ -84,7 +84,7 @@ def check(
     limits: CommitLimits = LIMITS,
 ) -> Report:
     """The same as :func:`verify`, with what was looked at."""
-    with _nothing_collected():
+    with nothing_collected():
         index = Index(definition)
         vocabulary = Vocabulary(definition)
         machines = Machines(index, vocabulary, distinct(index, policies))
@@ -103,19 +103,6 @@ def check(
     )
 
 
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """No garbage is collected meanwhile: whatever is built is kept until the end, and looking through it time and again would
-    make the time grow faster than the workflow."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 def _all(
     machines: Machines,
     solver: Solver,
@@ -127,6 +114,7 @@ def _all(
     yield from check_names(index)
     yield from check_declarations(index)
     yield from check_parts(index)
+    yield from check_correlation(index, others)
     yield from check_limits(index)
     yield from check_course(machines)
     yield from check_commits(machines, limits)

@@ -3,7 +3,8 @@
 The laboratory reports a result beyond the facility's critical limits and calls the patient's nurse, who reads back two
 identifiers and the value and tells the ordering provider. A provider who does not answer is followed by the covering provider,
 the chief of service and the nursing supervisor. "Called", "acknowledged" and "acted on" are three different states, and an
-order that vanished between systems is looked for. Results that were expected are not called, but reviewed.
+order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
+of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value
@@ -98,6 +99,14 @@ value_matches = fact(
     "value_matches", "the value read back matches", YES_NO, of(ResultReadBack, lambda e: e.value_confirmed)
 )
 order_id = fact("order_id", "the order", CODE, of(ActionOrdered, lambda e: e.order_id))
+done_order = fact("done_order", "the order that was carried out", CODE, of(ActionCompleted, lambda e: e.order_id))
+told = fact(
+    "told", "somebody who was told", CODE,
+    of(ResultCalled, lambda e: e.result_id), of(ResultReadBack, lambda e: e.result_id),
+    of(ResultAcknowledged, lambda e: e.result_id), of(ActionOrdered, lambda e: e.result_id),
+    of(NoActionNeeded, lambda e: e.result_id),
+)  # fmt: skip
+"""Known as soon as anybody was given a value, the right person or not, whatever the call came to; it is never unknown again."""
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 KOST = "Kost, Critical limits for urgent clinician notification at US medical centers, JAMA 1990;263:704"
@@ -178,6 +187,9 @@ expected = (
 )
 suppresses = (suppress_chronic == True) | (suppress_trending == True) | (suppress_on_protocol == True)  # noqa: E712
 to_be_called = critical & ~expected
+was_told, nobody_told = told.known, ~told.known
+carried_out = done_order == order_id
+"""What was ordered last is done. After a correction an earlier order may be done still, and the new one is not done by that."""
 read_back_matches = (identifiers >= two) & (value_matches == True)  # noqa: E712
 
 # ── System step ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,13 +225,15 @@ _acting_early: Reasons = {
 }
 _knowing_early: Reasons = {ResultAcknowledged: "kept until the result was read back", **_acting_early}
 _calling_early: Reasons = {ResultReadBack: "kept until the call is known", **_knowing_early}
-_more: Reasons = {CriticalResultReported: "expected, or within this facility's limits: noted"}
+_reported_already: Reasons = {CriticalResultReported: "reported already; other values come as a correction"}
+_other_order: Reasons = {ActionCompleted: "another order was carried out: noted"}
 
 RESULTED = waiting(
     "resulted", "Resulted", owner=LAB, within=minutes(verify_within),
     do="Check specimen and result; verify the result or withdraw it", escalates_to=CHARGE_NURSE, emr=emr("ready", "resulted"),
     records={
-        CriticalResultReported: "another result: verify it as well", ResultCorrected: "corrected before it was verified", **_moving,
+        CriticalResultReported: "reported again: verify what it says now", ResultCorrected: "corrected before it was verified",
+        **_moving,
     },
     defers={
         ResultCalled: "kept until the result is verified",
@@ -233,7 +247,7 @@ NOTIFY_DUE = waiting(
     do="Call the nurse who cares for the patient; give the result", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "notify-due", "To be called"),
     records={
-        CriticalResultReported: "another result: the call covers it as well",
+        CriticalResultReported: "reported again: the call gives the latest value",
         ResultCorrected: "the call gives the corrected value",
         ResultCalled: "whoever answered does not care for this patient: call again", **_moving,
     },
@@ -244,7 +258,7 @@ NOTIFY_OVERDUE = waiting(
     do="Call the laboratory, take the result for the unit and read it back", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "notify-overdue", "Call overdue"),
     records={
-        CriticalResultReported: "another result: the call covers it as well", ResultVerified: "verified; it must still be called",
+        CriticalResultReported: "reported again: the call gives the latest value", ResultVerified: "verified; it must still be called",
         ResultCorrected: "the call gives the corrected value",
         ResultCalled: "whoever answered does not care for this patient: call again",
         ResultReadBack: "the read-back did not match: read it back again", **_moving,
@@ -255,8 +269,8 @@ CONTACTED = waiting(
     "contacted", "On the phone", owner=RN, within=minutes(read_back_within),
     do="Write the result down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "contacted", "On the phone, not read back yet"),
-    records={ResultReadBack: "the read-back did not match: read it back again", **_more, **_here},
-    defers=_knowing_early,
+    records={ResultReadBack: "the read-back did not match: read it back again", **_here},
+    defers=_knowing_early, refuses=_reported_already,
     ignores={ResultCalled: "called already", **_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
 )  # fmt: skip
 _asking: Reasons = {**_verified, **_called, **_not_suppressed, **_not_corrected}
@@ -264,66 +278,72 @@ READ_BACK_OK = waiting(
     "read_back_ok", "Read back", owner=RN, within=minutes(alternate_after), do="Tell the ordering provider; get an acknowledgement",
     sooner=(sooner(result_id.older_than(late_after), minutes(hurry_within), "half of the time to reach a provider is gone"),),
     validates=PROVIDER, escalates_to=COVERING,
-    emr=emr("in-progress", "read-back-ok", "Read back, provider not told yet"), records=_more | _moving,
+    emr=emr("in-progress", "read-back-ok", "Read back, provider not told yet"), records=_moving, refuses=_reported_already,
     defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 COVERING_ASKED = waiting(
     "unreachable_1", "Covering provider asked", owner=COVERING, within=minutes(next_within),
     do="Take the result on in the ordering provider's place", validates=PROVIDER, escalates_to=CHIEF,
-    emr=emr("in-progress", "unreachable-1", "Provider unreachable, covering provider asked"), records=_more | _moving,
-    defers=_acting_early, ignores=_asking, late=_looked,
+    emr=emr("in-progress", "unreachable-1", "Provider unreachable, covering provider asked"), records=_moving,
+    refuses=_reported_already, defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 CHIEF_ASKED = waiting(
     "unreachable_2", "Chief of service asked", owner=CHIEF, within=minutes(next_within),
     do="Take the result on, or name a provider who does", validates=PROVIDER, escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "unreachable-2", "Covering provider unreachable, chief asked"), records=_more | _moving,
-    defers=_acting_early, ignores=_asking, late=_looked,
+    emr=emr("in-progress", "unreachable-2", "Covering provider unreachable, chief asked"), records=_moving,
+    refuses=_reported_already, defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 SUPERVISOR_ASKED = waiting(
     "unreachable_3", "Nobody reached", owner=SUPERVISOR, within=minutes(next_within),
     do="Bring a provider to the patient, by the emergency team if need be", validates=PROVIDER, escalates_to=SUPERVISOR,
     emr=emr("in-progress", "unreachable-3", "No provider reached, supervisor asked"),
-    records={ProviderNotReached: "another attempt noted", **_more, **_moving}, defers=_acting_early, ignores=_asking, late=_looked,
+    records={ProviderNotReached: "another attempt noted", **_moving}, refuses=_reported_already, defers=_acting_early, ignores=_asking,
+    late=_looked,
 )  # fmt: skip
 _acting: Reasons = {**_asking, **_acknowledged}
 PROVIDER_ACK = waiting(
     "provider_ack", "Acknowledged", owner=PROVIDER, within=minutes(act_within),
     do="Order what the result calls for, or say why nothing is needed", escalates_to=COVERING,
     emr=emr("in-progress", "provider-ack", "Acknowledged by a provider"),
-    records=_more | _moving, defers={ActionCompleted: "kept until the order is known"}, ignores=_acting, late=_looked,
+    records=_moving, refuses=_reported_already, defers={ActionCompleted: "kept until the order is known"}, ignores=_acting,
+    late=_looked,
 )  # fmt: skip
+_not_decided: Reasons = {ActionCompleted: "noted; a provider says whether that answers the result", **_moving}
 CONFIRMING_ORDER = system(
     "confirming_order", "Looking for the order", work=LOOK, owner=PROVIDER, within=minutes(look_within),
     emr=emr("in-progress", "confirming-order", "Looking for the order"),
-    records={ActionOrdered: "another order noted", **_more, **_moving},
-    defers={ActionCompleted: "kept until the order is found"},
+    records={ActionOrdered: "another order noted", **_moving},
+    defers={ActionCompleted: "kept until the order is found"}, refuses=_reported_already,
     ignores={NoActionNeeded: "something has been ordered", **_acting}, late=_looked,
 )  # fmt: skip
 ORDER_MISSING = waiting(
     "order_missing", "Order missing", owner=PROVIDER, within=minutes(act_within),
     do="The EMR does not show the order: place it again", escalates_to=COVERING, emr=emr("in-progress", "order-missing"),
-    records=_more | _moving, ignores=_acting, late=_looked,
+    records=_other_order | _moving, refuses=_reported_already, ignores=_acting, late=_looked,
 )  # fmt: skip
 NOT_ACTED_ON = waiting(
     "not_acted_on", "Known, not acted on", owner=COVERING, within=minutes(escalation),
     do="See that the result is acted on: order, or say why nothing is needed", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "not-acted-on", "Known, not acted on"), records=_more | _moving, ignores=_acting, late=_looked,
+    emr=emr("in-progress", "not-acted-on", "Known, not acted on"), records=_not_decided, refuses=_reported_already, ignores=_acting,
+    late=_looked,
 )  # fmt: skip
 STILL_NOT_ACTED_ON = waiting(
     "still_not_acted_on", "Still not acted on", owner=SUPERVISOR, within=minutes(escalation),
     do="Bring a provider to the patient who acts on the result", escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "still-not-acted-on"), records=_more | _moving, ignores=_acting, late=_looked,
+    emr=emr("in-progress", "still-not-acted-on"), records=_not_decided, refuses=_reported_already, ignores=_acting, late=_looked,
 )  # fmt: skip
-_done: Reasons = {ActionOrdered: "another order noted", **_more, PatientMerged: "patient identity noted"}
+_done: Reasons = {ActionOrdered: "another order noted", **_other_order, PatientMerged: "patient identity noted"}
 ACTION_ORDERED = waiting(
     "action_ordered", "Action ordered", owner=RN, within=minutes(carry_out_within), do="Carry the order out and document it",
-    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "action-ordered"), records=_done, ignores=_acting, late=_looked,
+    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "action-ordered"), records=_done, refuses=_reported_already,
+    ignores=_acting, late=_looked,
 )  # fmt: skip
 NOT_CARRIED_OUT = waiting(
     "not_carried_out", "Ordered, not carried out", owner=CHARGE_NURSE, within=minutes(escalation),
     do="See that the order is carried out now", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "not-carried-out", "Ordered, not carried out"),
-    records={PatientTransferred: "the order must still be carried out, in the new unit", **_done}, ignores=_acting, late=_looked,
+    records={PatientTransferred: "the order must still be carried out, in the new unit", **_done}, refuses=_reported_already,
+    ignores=_acting, late=_looked,
 )  # fmt: skip
 SUPPRESSED_EXPECTED = waiting(
     "suppressed_expected", "Expected, not called", owner=PROVIDER, within=minutes(review_within),
@@ -332,7 +352,8 @@ SUPPRESSED_EXPECTED = waiting(
     records={
         ResultCorrected: "corrected; still expected", ResultCalled: "the person reached does not care for this patient",
         ResultAcknowledged: "the provider knows it; a review closes it", ActionOrdered: "ordered although it was expected",
-        NoActionNeeded: "the provider knows it; a review closes it", **_more, **_moving,
+        NoActionNeeded: "the provider knows it; a review closes it",
+        CriticalResultReported: "reported again; still expected, or within this facility's limits", **_moving,
     },
     ignores={
         ResultReadBack: "nobody has to read it back", ActionCompleted: "nothing had to be done", **_verified, **_nobody_asked,
@@ -340,7 +361,8 @@ SUPPRESSED_EXPECTED = waiting(
     }, late=_looked,
 )  # fmt: skip
 _correcting: Reasons = {
-    CriticalResultReported: "expected, or within this facility's limits: noted", ResultWithdrawn: "withdrawn after it was corrected",
+    CriticalResultReported: "reported again; expected, or within this facility's limits",
+    ResultWithdrawn: "withdrawn after it was corrected",
     ResultCorrected: "corrected again: tell the latest value", ResultCalled: "called about the correction",
     ResultReadBack: "the correction was read back", ActionOrdered: "ordered after the correction",
     NoActionNeeded: "decided after the correction", ActionCompleted: "done for the first value; noted", **_moving,
@@ -379,13 +401,14 @@ WITHDRAWN = end(
 DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"), late=_looked)
 
 TO_CALL = (NOTIFY_DUE, NOTIFY_OVERDUE)
-UNTOLD = (RESULTED, *TO_CALL, SUPPRESSED_EXPECTED)
+TO_TELL = (RESULTED, *TO_CALL, SUPPRESSED_EXPECTED)
+"""Nobody is being told here; somebody may have been, before the case came back."""
 ASKING = (READ_BACK_OK, COVERING_ASKED, CHIEF_ASKED, SUPERVISOR_ASKED)
 UNDECIDED = (PROVIDER_ACK, ORDER_MISSING, NOT_ACTED_ON, STILL_NOT_ACTED_ON)
 ORDERED = (ACTION_ORDERED, NOT_CARRIED_OUT)
 CORRECTING = (CORRECTED, CORRECTION_OVERDUE)
 TOLD = (CONTACTED, *ASKING, PROVIDER_ACK, CONFIRMING_ORDER, *UNDECIDED[1:], *ORDERED)
-OPEN = (*UNTOLD, *TOLD, *CORRECTING)
+OPEN = (*TO_TELL, *TOLD, *CORRECTING)
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
 TRANSITIONS = (
@@ -395,8 +418,10 @@ TRANSITIONS = (
       because="critical here, and not expected"),
     T("T-03", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=critical & expected, to=SUPPRESSED_EXPECTED, by=LAB,
       because="critical, but expected for this patient"),
-    T("T-04", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=harmless, to=NOT_CRITICAL, by=LAB,
+    T("T-04", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=harmless & nobody_told, to=NOT_CRITICAL, by=LAB,
       because="within this facility's critical limits"),
+    T("T-06", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=harmless & was_told, to=CORRECTED, by=LAB,
+      because="within this facility's critical limits, and somebody was told"),
     T("T-05", RESULTED, on=DEADLINE, to=NOTIFY_OVERDUE, because="not verified in time: get it unverified"),
     # call and read back
     T("T-10", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCalled, when=right_recipient == True, to=CONTACTED, by=LAB,  # noqa: E712
@@ -426,8 +451,9 @@ TRANSITIONS = (
     T("T-36", ORDER_MISSING, on=DEADLINE, to=NOT_ACTED_ON, because="not ordered again in time"),
     T("T-37", NOT_ACTED_ON, on=DEADLINE, to=STILL_NOT_ACTED_ON, because="still nothing ordered"),
     T("T-38", STILL_NOT_ACTED_ON, on=DEADLINE, to=None, because="still nothing ordered"),
-    T("T-40", ORDERED, on=ActionCompleted, to=CLOSED, by=NURSES, because="done"),
-    T("T-41", UNDECIDED[1:], on=ActionCompleted, to=CLOSED, by=NURSES, because="done, though the EMR never showed the order"),
+    T("T-40", ORDERED, on=ActionCompleted, when=carried_out, to=CLOSED, by=NURSES, because="done"),
+    T("T-41", ORDER_MISSING, on=ActionCompleted, when=carried_out, to=CLOSED, by=NURSES,
+      because="done, though the EMR never showed the order"),
     T("T-44", UNDECIDED, on=NoActionNeeded, to=CLOSED, by=PROVIDERS, because="a provider decided that nothing is needed"),
     T("T-45", ORDERED, on=NoActionNeeded, to=CLOSED, by=PROVIDERS, because="a provider decided that it is no longer needed"),
     T("T-42", ACTION_ORDERED, on=DEADLINE, to=NOT_CARRIED_OUT, because="not carried out in time"),
@@ -437,17 +463,20 @@ TRANSITIONS = (
     T("T-51", SUPPRESSED_EXPECTED, on=ResultCallRequested, to=NOTIFY_DUE, by=(LAB, *NURSES, *PROVIDERS),
       because="somebody wants it called"),
     T("T-52", SUPPRESSED_EXPECTED, on=DEADLINE, to=NOTIFY_DUE, because="nobody reviewed it: call it after all"),
-    # another result, a correction, a withdrawal
-    T("T-60", (SUPPRESSED_EXPECTED, *TOLD, *CORRECTING), on=CriticalResultReported, when=to_be_called, to=NOTIFY_DUE,
-      because="another critical result: call it; what was ordered stands"),
+    # a correction, a withdrawal
+    T("T-72", (SUPPRESSED_EXPECTED, *CORRECTING), on=CriticalResultReported, when=to_be_called, to=NOTIFY_DUE,
+      because="reported again, critical and not expected: call it"),
     T("T-61", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called, to=NOTIFY_DUE, because="corrected: no longer expected"),
-    T("T-62", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless, to=NOT_CRITICAL,
+    T("T-62", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & nobody_told, to=NOT_CRITICAL,
       because="corrected: not critical, and nobody was told"),
     T("T-63", (*TOLD, *CORRECTING), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE,
       because="corrected, and still critical: call the corrected value"),
     T("T-64", TOLD, on=ResultCorrected, when=harmless, to=CORRECTED, because="corrected: not critical, and it was told"),
-    T("T-65", UNTOLD, on=ResultWithdrawn, to=WITHDRAWN, by=LAB, because="withdrawn before anybody was told"),
+    T("T-70", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & was_told, to=CORRECTED,
+      because="corrected: not critical, and somebody was told before"),
+    T("T-65", TO_TELL, on=ResultWithdrawn, when=nobody_told, to=WITHDRAWN, by=LAB, because="withdrawn before anybody was told"),
     T("T-66", TOLD, on=ResultWithdrawn, to=CORRECTED, by=LAB, because="withdrawn after it was told"),
+    T("T-71", TO_TELL, on=ResultWithdrawn, when=was_told, to=CORRECTED, by=LAB, because="withdrawn, and somebody was told before"),
     T("T-67", CORRECTING, on=CorrectionAcknowledged, to=CORRECTION_KNOWN, by=(*NURSES, *PROVIDERS), because="the correction is known"),
     T("T-68", CORRECTED, on=DEADLINE, to=CORRECTION_OVERDUE, because="the correction was not told in time"),
     T("T-69", CORRECTION_OVERDUE, on=DEADLINE, to=None, because="the correction is still not known"),
@@ -464,11 +493,11 @@ CRITICAL_LAB = workflow(
     title="Critical laboratory result: call, read back, act",
     purpose="Every critical result reaches a provider within half an hour, is read back correctly, and is acted on; "
     "called, acknowledged and acted on are never confused.",
-    correlation=Correlation.ENCOUNTER,
+    correlation=Correlation.RESULT,
     roles=(PROVIDER, RN, LAB, COVERING, CHIEF, SUPERVISOR, CHARGE_NURSE),
     facts=(
         result_id, potassium, sodium, glucose, calcium, always_called, chronic, trending, on_protocol, right_recipient,
-        identifiers, value_matches, order_id,
+        identifiers, value_matches, order_id, done_order, told,
     ),
     parameters=(
         potassium_low, potassium_high, sodium_low, sodium_high, glucose_low, glucose_high, calcium_low, calcium_high,
@@ -488,8 +517,8 @@ CRITICAL_LAB = workflow(
         expect(ActionCompleted),
         expect(ExpectedResultReviewed),
         expect(ResultCallRequested),
-        expect(ResultCorrected, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),
-        expect(ResultWithdrawn, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),
+        expect(ResultCorrected, Unplaced.NOT_APPLICABLE, "this result is not open"),
+        expect(ResultWithdrawn, Unplaced.NOT_APPLICABLE, "this result is not open"),
         expect(CorrectionAcknowledged),
         expect(PatientTransferred, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),
         expect(PatientDischarged, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),

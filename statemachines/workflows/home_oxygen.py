@@ -5,7 +5,8 @@ a case manager coordinates the order, which is a case of its own (W3b), and gets
 discharge, and the primary care provider sees the patient. The case lasts for weeks and goes on across the discharge.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: what qualifies, and the age of the test, CMS
-NCD 240.2 (Home Use of Oxygen, 2021); contact and visit, CMS Transitional Care Management Services.
+NCD 240.2 (Home Use of Oxygen, 2021); contact and visit, CMS Transitional Care Management Services. Contact and visit are
+counted from the discharge, whatever comes between: a late contact leaves less time for the visit, not more.
 """
 
 from events.catalog import (
@@ -47,6 +48,7 @@ from statemachines.language import (
     ended,
     expect,
     fact,
+    happened,
     item,
     lifecycle,
     minutes,
@@ -93,6 +95,7 @@ delivered_to = fact("delivered_to", "where oxygen was delivered", CODE, of(Equip
 learner = fact("learner", "who was taught", CODE, of(OxygenEducationCompleted, lambda e: e.learner))
 answered_by = fact("answered_by", "who answers the phone", CODE, of(ContactNumberConfirmed, lambda e: e.answers))
 appointment = fact("appointment", "the booked visit", CODE, of(FollowUpVisitBooked, lambda e: e.appointment_id))
+discharge = fact("discharge", "discharge", YES_NO, happened(PatientDischarged))
 oxygen_works = fact("oxygen_works", "working oxygen at home", YES_NO, of(FollowUpContactMade, lambda e: e.oxygen_works))
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,18 +134,8 @@ leave_within = _time("leave_within", "leave, when all is ready, within", 12)
 repair_within = _time("repair_within", "make good what was missing at home within", 2)
 contact_within = _days("contact_within", "contact after discharge within", 2, f"{TCM}: 2 business days, two attempts")
 find_within = _days("find_within", "find the patient within", 1)
-visit_within = _days(
-    "visit_within",
-    "visit after contact within",
-    8,
-    f"{TCM}, CPT 99495: 14 days of discharge, 10 business days less 2 for contact",
-)
-visit_high = _days(
-    "visit_high",
-    "visit, high complexity, within",
-    3,
-    f"{TCM}, CPT 99496: 7 days of discharge, 5 business days less 2 for contact",
-)
+visit_within = _time("visit_within", "visit within", 14 * 24, f"{TCM}, CPT 99495: 14 days of discharge")
+visit_high = _time("visit_high", "visit, high complexity, within", 7 * 24, f"{TCM}, CPT 99496: 7 days of discharge")
 rebook_within = _days("rebook_within", "book a missed visit within", 2)
 escalation = _time("escalation", "answer an escalation within", 4)
 
@@ -169,6 +162,9 @@ does_not_qualify = counts & ((gas & not_by_gas) | (oximetry_only & not_by_oximet
 expired = test_id.older_than(test_valid)
 in_time = ~expired
 works = oxygen_works == True  # noqa: E712
+visit_late = discharge.older_than(visit_within) | (
+    (high_complexity == True) & discharge.older_than(visit_high)  # noqa: E712
+)
 
 # ── Checklist ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 READY_TO_LEAVE = checklist(
@@ -346,7 +342,8 @@ STILL_UNREADY = waiting(
 _followed: Reasons = {HomeOxygenNotNeeded: "oxygen is no longer needed; the follow-up goes on", **_at_home}
 _arranged: Reasons = {HomeOxygenArranged: "nothing was missing"}
 DISCHARGED = waiting(
-    "discharged", "Discharged", owner=CLINIC_RN, within=business_days(contact_within),
+    "discharged", "Discharged", owner=CLINIC_RN,
+    within=business_days(contact_within, since=discharge),
     do="Call the patient: is the oxygen running, are they worse? Try at least twice", escalates_to=CASE_MANAGER,
     emr=emr("in-progress", "discharged"), records=_followed, ignores=_left | _arranged,
 )  # fmt: skip
@@ -357,8 +354,11 @@ UNREACHABLE = waiting(
     records=_followed, ignores=_left | _arranged,
 )  # fmt: skip
 CONTACTED = waiting(
-    "contacted", "Contacted", owner=PCP, within=business_days(visit_within), do="See the patient face to face; review the oxygen",
-    sooner=(sooner(high_complexity == True, business_days(visit_high), "high complexity is seen within 7 days of discharge"),),  # noqa: E712
+    "contacted", "Contacted", owner=PCP, within=minutes(visit_within, since=discharge),
+    do="See the patient face to face; review the oxygen",
+    sooner=(
+        sooner(high_complexity == True, minutes(visit_high, since=discharge), "high complexity is seen within 7 days of discharge"),  # noqa: E712
+    ),
     escalates_to=CASE_MANAGER, emr=emr("in-progress", "contacted", "Contacted after discharge"),
     records=_followed | {FollowUpContactMade: "contacted again; the oxygen works"}, ignores=_left | _arranged,
 )  # fmt: skip
@@ -445,8 +445,10 @@ TRANSITIONS = (
     T("T-36", LEFT_UNREADY, on=DEADLINE, to=STILL_UNREADY, because="not made good in time"),
     T("T-37", STILL_UNREADY, on=DEADLINE, to=None, because="still not made good"),
     # follow up
-    T("T-40", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=works, to=CONTACTED,
+    T("T-40", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=works & ~visit_late, to=CONTACTED,
       by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen works"),
+    T("T-49", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=works & visit_late, to=VISIT_OVERDUE,
+      by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to, and the time for the visit is over"),
     T("T-41", FOLLOWED_UP, on=FollowUpVisitCompleted, to=CLOSED, by=PCP, because="seen face to face"),
     T("T-42", DISCHARGED, on=DEADLINE, to=UNREACHABLE, because="not reached within the business days"),
     T("T-43", UNREACHABLE, on=DEADLINE, to=LOST, because="still not reached"),
@@ -475,7 +477,7 @@ HOME_OXYGEN = workflow(
     roles=(PROVIDER, RT, RN, CASE_MANAGER, CLINIC_RN, PCP, SUPERVISOR, CHARGE_NURSE),
     facts=(
         test_id, pao2, sao2, oedema, cor_pulmonale, haematocrit, by_vendor, high_complexity, delivered_to, learner, answered_by,
-        appointment, oxygen_works,
+        appointment, discharge, oxygen_works,
     ),
     parameters=(
         pao2_low, pao2_with_signs, sao2_low, sao2_with_signs, haematocrit_high, test_valid, plan_within, decide_within,

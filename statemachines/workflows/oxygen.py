@@ -8,6 +8,9 @@ Clinical limits are defaults that a facility may set, subject to its clinicians'
 targets and the fall that calls for assessment, British Thoracic Society guideline for oxygen use in adults, 2017;
 times to assessment, UW Health respiratory care policy 1.53; scores that hurry it, NEWS2, Royal College of Physicians, 2017.
 
+Whoever gets worse is answered wherever they are: distress is seen at once, a NEWS2 of 5 or more within the hour and of 7 or
+more within half of it, also of a patient who was stable. A score or a distress of long ago hurries nobody.
+
 What is not known never counts as good: a saturation that nobody has measured for four hours moves no case towards stable or
 weaning but brings somebody to the bedside, and oxygen whose setting nobody reported counts as oxygen, not as room air.
 """
@@ -66,6 +69,9 @@ SPO2_COUNTS_FOR = 240
 """Minutes for which a measured saturation may be relied on. Whoever is on oxygen scores at least 2 by NEWS2, which asks for
 observations every 4 to 6 hours (Royal College of Physicians, 2017)."""
 
+SICK_COUNTS_FOR = 240
+"""Minutes for which a score or a distress hurries what is to be done. NEWS2 of 5 or more is scored again at least every hour."""
+
 spo2 = fact(
     "spo2",
     "SpO2",
@@ -86,6 +92,13 @@ news2 = fact(
     "NEWS2",
     ValueType.NUMBER,
     of(News2Scored, lambda e: e.news2),
+    of(AssessmentCompleted, lambda e: e.news2),
+    unit="{score}",
+)
+news2_assessed = fact(
+    "news2_assessed",
+    "NEWS2 at the last assessment",
+    ValueType.NUMBER,
     of(AssessmentCompleted, lambda e: e.news2),
     unit="{score}",
 )
@@ -129,9 +142,13 @@ assess_distress = _limit("assess_distress", "see distress within", 5, f"{UW}: at
 assess_child = _limit("assess_child", "assess a child within", 60, UW)
 assess_news2_5 = _limit("assess_news2_5", "assess at NEWS2 ≥ 5 within", 60, RCP)
 assess_news2_7 = _limit("assess_news2_7", "assess at NEWS2 ≥ 7 within", 30, RCP)
+answered_for = _limit(
+    "answered_for", "an assessment answers a score no higher than its own for", 60, f"{RCP}; 5 or more is scored hourly"
+)
 escalation = _limit("escalation", "answer an escalation within", 30)
 titrate_within = _limit("titrate_within", "bring into target within", 60)
 recheck_within = _limit("recheck_within", "reassess stable oxygen within", 480)
+recheck_sick = _limit("recheck_sick", "reassess after distress or NEWS2 ≥ 7 within", 60)
 wean_within = _limit("wean_within", "complete weaning within", 240)
 trial_within = _limit("trial_within", "end a trial without oxygen within", 60)
 document_within = _limit("document_within", "document within", 240)
@@ -160,6 +177,15 @@ over_oxygenated = (hypercapnic == True) & (spo2 > hypercapnic_high) & ~on_room_a
 calls_for_assessment = below | spo2.fell(fall) | over_oxygenated
 unsafe = measured & calls_for_assessment
 safe = measured & ~calls_for_assessment
+in_distress = (distress == True) & ~distress.older_than(SICK_COUNTS_FOR)  # noqa: E712
+found_in_distress = (distress == True) & ~distress.older_than(0)  # noqa: E712
+urgent = (news2 >= 5) & ~news2.older_than(SICK_COUNTS_FOR)
+emergency = (news2 >= 7) & ~news2.older_than(SICK_COUNTS_FOR)
+getting_worse = (news2 >= 5) & (
+    ~news2_assessed.known | news2_assessed.older_than(answered_for) | (news2_assessed < news2)
+)
+found_sick = found_in_distress | ((news2_assessed >= 7) & ~news2_assessed.older_than(0))
+found_well = ~found_in_distress & (~news2_assessed.known | news2_assessed.older_than(0) | (news2_assessed < 7))
 wants_note = documentation.one_of("signed_note", "cosigned_note")
 wants_cosign = documentation == "cosigned_note"
 wants_comment = documentation == "flowsheet_comment"
@@ -231,36 +257,48 @@ ORDER_OVERDUE = waiting(
 ASSESSMENT_DUE = waiting(
     "assessment_due", "Assessment due", owner=RT, within=minutes(assess_adult), do="Assess the patient on oxygen",
     sooner=(
-        sooner(distress == True, minutes(assess_distress), "distress is seen at once"),  # noqa: E712
+        sooner(in_distress, minutes(assess_distress), "distress is seen at once"),
         sooner(age < adult_from, minutes(assess_child), "children are assessed sooner"),
-        sooner(news2 >= 5, minutes(assess_news2_5), "NEWS2 of 5 or more: urgent"),
-        sooner(news2 >= 7, minutes(assess_news2_7), "NEWS2 of 7 or more: emergency"),
+        sooner(urgent, minutes(assess_news2_5), "NEWS2 of 5 or more: urgent"),
+        sooner(emergency, minutes(assess_news2_7), "NEWS2 of 7 or more: emergency"),
     ),
     escalates_to=RT_LEAD, emr=emr("in-progress", "assessment-due"),
     records=_vitals,
     defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
+_distress_at_once = (sooner(in_distress, minutes(assess_distress), "distress is seen at once"),)
 ESCALATED = waiting(
     "escalated", "Escalated to RT lead", owner=RT_LEAD, within=minutes(escalation), do="See that the patient is seen now",
+    sooner=_distress_at_once,
     escalates_to=PROVIDER, emr=emr("in-progress", "escalated"),
     records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"},
     defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 ESCALATED_TO_PROVIDER = waiting(
     "escalated_to_provider", "Escalated to provider", owner=PROVIDER, within=minutes(escalation),
-    do="Decide what happens with this patient's oxygen", escalates_to=PROVIDER,
+    do="Decide what happens with this patient's oxygen", sooner=_distress_at_once, escalates_to=PROVIDER,
     emr=emr("in-progress", "escalated-to-provider"),
     records=_vitals | {PatientTransferred: "still not assessed; the escalation goes on"},
     defers={WeaningStarted: "kept until assessed", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
+_sick_is_treated_sooner = (
+    sooner(urgent, minutes(assess_news2_5), "NEWS2 of 5 or more: urgent"),
+    sooner(emergency, minutes(assess_news2_7), "NEWS2 of 7 or more: emergency"),
+)
 ASSESSED = waiting(
     "assessed", "Assessed", owner=RT, within=minutes(titrate_within), do="Set oxygen to bring saturation into target",
+    sooner=(
+        sooner(in_distress, minutes(assess_distress), "distress is treated at once"), *_sick_is_treated_sooner,
+    ),
     escalates_to=RT_LEAD, emr=emr("in-progress", "assessed"),
     records=_news | {AssessmentCompleted: "assessed again", Spo2Observed: "out of target; oxygen is not set yet"},
     defers={WeaningStarted: "kept until saturation is in target", **_early_documentation}, refuses=_refused,
 )  # fmt: skip
 TITRATING = waiting(
     "titrating", "Titrating", owner=RT, within=minutes(titrate_within), do="Titrate until saturation is in target",
+    sooner=(
+        sooner(in_distress, minutes(assess_news2_7), "distress is an emergency"), *_sick_is_treated_sooner,
+    ),
     escalates_to=RT_LEAD, emr=emr("in-progress", "titrating"),
     records=_vitals | {
         AssessmentCompleted: "assessed again; titration goes on",
@@ -270,6 +308,10 @@ TITRATING = waiting(
 )  # fmt: skip
 STABLE = waiting(
     "stable", "Stable", owner=RN, within=minutes(recheck_within), do="Watch saturation; call RT when it falls",
+    sooner=(
+        sooner(in_distress, minutes(recheck_sick), "distress was found, and nobody has assessed since"),
+        sooner(emergency, minutes(recheck_sick), "NEWS2 of 7 or more, and no lower score since"),
+    ),
     escalates_to=RT, emr=emr("in-progress", "stable"),
     records=_vitals | {AssessmentCompleted: "assessed again; stays stable"}, defers=_early_documentation, refuses=_refused,
 )  # fmt: skip
@@ -293,7 +335,14 @@ TITRATED_UNDOCUMENTED = waiting(
 )  # fmt: skip
 UNDOCUMENTED_OVERDUE = waiting(
     "undocumented_overdue", "Documentation overdue", owner=RT_LEAD, within=minutes(escalation),
-    do="See that the oxygen therapy is documented", escalates_to=RT_LEAD, emr=emr("in-progress", "documentation-overdue"),
+    do="See that the oxygen therapy is documented", escalates_to=CHARGE_NURSE, emr=emr("in-progress", "documentation-overdue"),
+    records=_care_is_over, ignores=_other_documentation | _care_has_gone_on,
+    defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_refused,
+)  # fmt: skip
+STILL_UNDOCUMENTED = waiting(
+    "still_undocumented", "Still undocumented", owner=CHARGE_NURSE, within=minutes(escalation),
+    do="Find a therapist who documents the oxygen therapy", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "still-undocumented"),
     records=_care_is_over, ignores=_other_documentation | _care_has_gone_on,
     defers={NoteSigned: "kept until the note is known", NoteCosigned: "kept until the note is signed"}, refuses=_refused,
 )  # fmt: skip
@@ -306,7 +355,15 @@ DOCUMENTED_UNSIGNED = waiting(
 )  # fmt: skip
 UNSIGNED_OVERDUE = waiting(
     "unsigned_overdue", "Signature overdue", owner=RT_LEAD, within=minutes(escalation), do="See that the note is signed",
-    escalates_to=RT_LEAD, emr=emr("in-progress", "signature-overdue"), optional=wants_note,
+    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "signature-overdue"), optional=wants_note,
+    records=_care_is_over | {NoteWritten: "note changed before signature"},
+    ignores={FlowsheetCommentRecorded: "this facility wants a note", **_care_has_gone_on},
+    defers={NoteCosigned: "kept until the note is signed"}, refuses=_refused,
+)  # fmt: skip
+STILL_UNSIGNED = waiting(
+    "still_unsigned", "Still unsigned", owner=CHARGE_NURSE, within=minutes(escalation),
+    do="Find a therapist who signs the note", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "still-unsigned"), optional=wants_note,
     records=_care_is_over | {NoteWritten: "note changed before signature"},
     ignores={FlowsheetCommentRecorded: "this facility wants a note", **_care_has_gone_on},
     defers={NoteCosigned: "kept until the note is signed"}, refuses=_refused,
@@ -369,8 +426,10 @@ NOT_STARTED = (ORDERED, ORDER_OVERDUE)
 UNSEEN = (ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER)
 SEEN = (ASSESSED, TITRATING, STABLE, WEANING, TRIAL_OFF)
 ON_OXYGEN = (*UNSEEN, *SEEN)
-UNDOCUMENTED = (TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE)
-UNSIGNED = (DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE)
+WATCHED = (STABLE, WEANING, TRIAL_OFF)
+TREATED = (ASSESSED, TITRATING)
+UNDOCUMENTED = (TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, STILL_UNDOCUMENTED)
+UNSIGNED = (DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE, STILL_UNSIGNED)
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
 TRANSITIONS = (
@@ -397,7 +456,12 @@ TRANSITIONS = (
       override_by=(RT_LEAD, PROVIDER)),
     T("T-26", TITRATING, on=Spo2Observed, when=in_target, to=STABLE, because="in target range"),
     T("T-27", TITRATING, on=DEADLINE, to=ESCALATED, because="not in target in time"),
-    # watch
+    T("T-28", TREATED, on=News2Scored, when=getting_worse, to=None, because="sicker: treat sooner"),
+    T("T-29", TREATED, on=AssessmentCompleted, when=found_in_distress, to=ASSESSED, because="in distress: set oxygen at once"),
+    # watch; whoever is found sick is not stable
+    T("T-16", WATCHED, on=News2Scored, when=getting_worse, to=ASSESSMENT_DUE, because="sicker: assess"),
+    T("T-17", WATCHED, on=AssessmentCompleted, when=found_sick, to=ASSESSMENT_DUE,
+      because="found in distress or with NEWS2 of 7 or more: assess"),
     T("T-30", STABLE, on=OxygenChanged, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-31", STABLE, on=Spo2Observed, when=unsafe, to=ASSESSMENT_DUE, because="saturation fell or left the safe range"),
     T("T-32", STABLE, on=DEADLINE, to=ASSESSMENT_DUE, because="reassessment due"),
@@ -406,9 +470,11 @@ TRANSITIONS = (
       because="oxygen changed, no saturation of the last 4 hours: assess"),
     T("T-35", STABLE, on=WeaningStarted, when=unmeasured, to=ASSESSMENT_DUE, by=(RT, RN),
       because="no saturation of the last 4 hours: assess before weaning"),
-    T("T-36", STABLE, on=AssessmentCompleted, when=unsafe, to=TITRATING, because="assessed: fell or left the safe range"),
+    T("T-36", STABLE, on=AssessmentCompleted, when=unsafe & found_well, to=TITRATING, because="assessed: fell or left the safe range"),
     # wean
-    T("T-40", STABLE, on=WeaningStarted, when=measured, to=WEANING, by=(RT, RN), because="weaning started"),
+    T("T-38", STABLE, on=WeaningStarted, when=measured & in_distress, to=ASSESSMENT_DUE, by=(RT, RN),
+      because="in distress when last assessed: assess before weaning"),
+    T("T-40", STABLE, on=WeaningStarted, when=measured & ~in_distress, to=WEANING, by=(RT, RN), because="weaning started"),
     T("T-41", WEANING, on=OxygenChanged, when=measured & ~below & on_room_air, to=TRIAL_OFF, by=(RT, RN),
       because="oxygen turned off"),
     T("T-42", WEANING, on=OxygenChanged, when=measured & below, to=TITRATING, because="below target while weaning"),
@@ -420,14 +486,15 @@ TRANSITIONS = (
     T("T-48", ON_OXYGEN, on=OxygenDiscontinued, to=TITRATED_UNDOCUMENTED, by=(RN, RT, PROVIDER), because="oxygen ended"),
     T("T-49", (WEANING, TRIAL_OFF), on=OxygenChanged, when=unmeasured, to=TITRATING,
       because="no saturation of the last 4 hours: measure it"),
-    T("T-37", (WEANING, TRIAL_OFF), on=AssessmentCompleted, when=measured & below, to=TITRATING,
+    T("T-37", (WEANING, TRIAL_OFF), on=AssessmentCompleted, when=measured & below & found_well, to=TITRATING,
       because="assessed: below target"),
     # document, as the facility means "complete"
     T("T-50", UNDOCUMENTED, on=NoteWritten, when=wants_note, to=DOCUMENTED_UNSIGNED, by=RT, because="note written"),
     T("T-51", UNDOCUMENTED, on=FlowsheetCommentRecorded, when=wants_comment, to=FILING, by=(RT, RN),
       because="flowsheet comment is what this facility wants"),
     T("T-52", TITRATED_UNDOCUMENTED, on=DEADLINE, to=UNDOCUMENTED_OVERDUE, because="not documented in time"),
-    T("T-53", UNDOCUMENTED_OVERDUE, on=DEADLINE, to=None, because="still not documented"),
+    T("T-53", UNDOCUMENTED_OVERDUE, on=DEADLINE, to=STILL_UNDOCUMENTED, because="still not documented"),
+    T("T-71", STILL_UNDOCUMENTED, on=DEADLINE, to=None, because="not documented all the same"),
     T("T-54", UNSIGNED, on=NoteSigned, when=documentation != "cosigned_note", to=FILING, by=RT, because="note signed"),
     T("T-55", UNSIGNED, on=NoteSigned, when=wants_cosign, to=AWAITING_COSIGN, by=RT,
       because="note signed; this facility wants a co-signature"),
@@ -435,7 +502,8 @@ TRANSITIONS = (
     T("T-57", (AWAITING_COSIGN, COSIGN_OVERDUE), on=NoteCosigned, to=FILING, by=PROVIDER,
       separate_from=("T-55",), because="note co-signed"),
     T("T-58", AWAITING_COSIGN, on=DEADLINE, to=COSIGN_OVERDUE, because="not co-signed in time"),
-    T("T-59", UNSIGNED_OVERDUE, on=DEADLINE, to=None, because="still not signed"),
+    T("T-59", UNSIGNED_OVERDUE, on=DEADLINE, to=STILL_UNSIGNED, because="still not signed"),
+    T("T-72", STILL_UNSIGNED, on=DEADLINE, to=None, because="not signed all the same"),
     T("T-69", COSIGN_OVERDUE, on=DEADLINE, to=None, because="still not co-signed"),
     # file
     T("T-60", FILING, on=SENT, to=CONFIRMING, because="the EMR took the documentation"),
@@ -465,11 +533,11 @@ OXYGEN = workflow(
     purpose="Every patient on oxygen is assessed in time, kept in target, and documented once, with an owner at every step.",
     correlation=Correlation.ENCOUNTER,
     roles=(PROVIDER, RT, RN, RT_LEAD, CHARGE_NURSE),
-    facts=(spo2, flow, fio2, news2, distress, age, hypercapnic),
+    facts=(spo2, flow, fio2, news2, news2_assessed, distress, age, hypercapnic),
     parameters=(
         target_low, target_high, hypercapnic_low, hypercapnic_high, fall, adult_from, start_within, assess_distress,
-        assess_adult, assess_child, assess_news2_5, assess_news2_7, escalation, titrate_within, recheck_within, wean_within,
-        trial_within, document_within, sign_within, file_within, documentation,
+        assess_adult, assess_child, assess_news2_5, assess_news2_7, answered_for, escalation, titrate_within, recheck_within,
+        recheck_sick, wean_within, trial_within, document_within, sign_within, file_within, documentation,
     ),
     events=(
         expect(OxygenOrdered),
@@ -493,8 +561,9 @@ OXYGEN = workflow(
     ),
     states=(
         ORDERED, ORDER_OVERDUE, ASSESSMENT_DUE, ESCALATED, ESCALATED_TO_PROVIDER, ASSESSED, TITRATING, STABLE, WEANING,
-        TRIAL_OFF, TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE, AWAITING_COSIGN, COSIGN_OVERDUE,
-        FILING, CONFIRMING, FILING_FAILED, FILING_OVERDUE, COMPLETE, CANCELLED, DECEASED,
+        TRIAL_OFF, TITRATED_UNDOCUMENTED, UNDOCUMENTED_OVERDUE, STILL_UNDOCUMENTED, DOCUMENTED_UNSIGNED, UNSIGNED_OVERDUE,
+        STILL_UNSIGNED, AWAITING_COSIGN, COSIGN_OVERDUE, FILING, CONFIRMING, FILING_FAILED, FILING_OVERDUE, COMPLETE, CANCELLED,
+        DECEASED,
     ),
     transitions=TRANSITIONS,
     lifecycle=lifecycle(

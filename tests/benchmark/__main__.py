@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ def main() -> int:
         found["verification"] = verify_bench.measure()
     with step("compilation of 1,000 states"):
         found["compilation"] = compile_bench.measure()
+    with step("seeded disorder"):
+        found["simulation"] = simulation()
     with tempfile.TemporaryDirectory(prefix="baton-bench-") as folder:
         with LocalStack(Path(folder) / "stack", facilities().values()) as stack:
             ward = Ward(stack)
@@ -62,6 +65,19 @@ def main() -> int:
     print(json.dumps(found, indent=2))
     show(found)
     return 0 if demo.agrees else 1
+
+
+def simulation(runs: int = 300) -> dict[str, Any]:
+    """Whole runs of the use cases amid seeded faults, in processes of their own."""
+    words = [sys.executable, "-m", "tests.simulation", "--runs", str(runs), "--no-shrink"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+    told = json.loads(done.stdout)
+    return {
+        "runs": told["runs"],
+        "seconds": told["seconds"],
+        "runs_per_second": round(told["runs"] / told["seconds"], 1),
+        "violations": told["violations"],
+    }
 
 
 def show(found: Mapping[str, Any]) -> None:

@@ -120,10 +120,10 @@ class _Ward:
         late = {self.work: Late.ACCEPT}
         return {
             "due": self._waiting("due", 0, RT),
-            "overdue": self._waiting("overdue", 1, LEAD),
+            "overdue": self._waiting("overdue", 1, CHARGE),
             "treated": self._waiting("treated", 2, RT),
             "watched": self._waiting("watched", 3, RN),
-            "escalated": self._waiting("escalated", 4, LEAD),
+            "escalated": self._waiting("escalated", 4, CHARGE),
             "unsigned": self._waiting("unsigned", 5, RT),
             "unsigned_late": self._waiting("unsigned_late", 6, CHARGE),
             "cosign": self._waiting("cosign", 7, PROVIDER, validates=PROVIDER, optional=self.cosign),

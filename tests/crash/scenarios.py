@@ -24,7 +24,7 @@ from statemachines.facilities import facilities
 from tests.crash.hospital import FACILITY, Hospital
 from tests.unit.emr.fake_emr import BASE_URL, answer
 from tests.unit.workflows.hospital import ROLES
-from tests.unit.workflows.ways import RESULT, TEST, somebody
+from tests.unit.workflows.ways import ABOUT, RESULT, TEST, somebody
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
@@ -96,9 +96,9 @@ def result_called(hospital: Hospital) -> None:
     """A critical result, verified, called and read back."""
     staffed(hospital)
     hospital.send("critical_result_reported", LAB, **RESULT)
-    hospital.send("result_verified", LAB, after=MINUTE)
-    hospital.send("result_called", LAB, after=MINUTE, recipient_id=somebody("RN"), cares_for_patient=True)
-    hospital.send("result_read_back", RN, after=MINUTE, identifiers_confirmed=2, value_confirmed=True)
+    hospital.send("result_verified", LAB, after=MINUTE, **ABOUT)
+    hospital.send("result_called", LAB, after=MINUTE, **ABOUT, recipient_id=somebody("RN"), cares_for_patient=True)
+    hospital.send("result_read_back", RN, after=MINUTE, **ABOUT, identifiers_confirmed=2, value_confirmed=True)
 
 
 def qualified(hospital: Hospital) -> None:
@@ -248,9 +248,9 @@ def mirrored_by_an_emr_that_fails(hospital: Hospital) -> None:
 
 def acted_on(hospital: Hospital) -> None:
     """A critical result: acknowledged, ordered, looked for, carried out; what came early is used."""
-    hospital.send("action_completed", RN, after=MINUTE, order_id="O1")
-    hospital.send("result_acknowledged", MD, after=MINUTE)
-    hospital.send("action_ordered", MD, after=MINUTE, order_id="O1")
+    hospital.send("action_completed", RN, after=MINUTE, **ABOUT, order_id="O1")
+    hospital.send("result_acknowledged", MD, after=MINUTE, **ABOUT)
+    hospital.send("action_ordered", MD, after=MINUTE, **ABOUT, order_id="O1")
 
 
 def corrected(hospital: Hospital) -> None:
@@ -258,7 +258,32 @@ def corrected(hospital: Hospital) -> None:
     hospital.wait(16 * MINUTE)
     hospital.wait(11 * MINUTE)
     hospital.send("result_corrected", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 4.2})
-    hospital.send("correction_acknowledged", RN, after=MINUTE)
+    hospital.send("correction_acknowledged", RN, after=MINUTE, **ABOUT)
+
+
+def two_results(hospital: Hospital) -> None:
+    """The patient has two critical results: one is read back, the other is on the phone. They are told apart in one encounter."""
+    result_called(hospital)
+    other = {"result_id": "R2"}
+    hospital.send(
+        "critical_result_reported", LAB, **{**RESULT, **other, "potassium_mmol_l": None, "sodium_mmol_l": 110}
+    )
+    hospital.send("result_verified", LAB, after=MINUTE, **other)
+    hospital.send("result_called", LAB, after=MINUTE, **other, recipient_id=somebody("RN"), cares_for_patient=True)
+
+
+def both_told(hospital: Hospital) -> None:
+    """What happens to the patient reaches both results, each in its own way, and again changes nothing; one ends before."""
+    raw = hospital.send("patient_transferred", REGISTRATION, after=MINUTE, to_unit="U2")
+    hospital.post(raw)
+    hospital.send("result_withdrawn", LAB, after=MINUTE, result_id="R1", reason="haemolysed")
+    hospital.send("correction_acknowledged", RN, after=MINUTE, **ABOUT)
+    hospital.send("patient_merged", REGISTRATION, after=MINUTE, surviving_patient="P-9")
+
+
+def both_die(hospital: Hospital) -> None:
+    """A death ends both cases at once."""
+    hospital.send("patient_died", REGISTRATION, after=MINUTE)
 
 
 def sub_case(hospital: Hospital) -> None:
@@ -371,7 +396,7 @@ def out_of_order(hospital: Hospital) -> None:
         ("result_called", LAB, {"recipient_id": somebody("RN"), "cares_for_patient": True}),
         ("result_verified", LAB, {}),
     ):
-        hospital.send(type, by, after=MINUTE, **data)
+        hospital.send(type, by, after=MINUTE, **{**ABOUT, **data})
     hospital.wait(MINUTE)
     hospital.sweep()
 
@@ -479,6 +504,8 @@ SCENARIOS = (
     Scenario("mirrored by an EMR that fails", assessment_due, mirrored_by_an_emr_that_fails),
     Scenario("acted on", result_called, acted_on),
     Scenario("corrected", result_called, corrected),
+    Scenario("two results", two_results, both_told),
+    Scenario("two results of one who dies", two_results, both_die),
     Scenario("sub-case", qualified, sub_case),
     Scenario("sub-case withdrawn", to_be_signed, sub_case_withdrawn),
     Scenario("sent too late", to_be_signed, sent_too_late),

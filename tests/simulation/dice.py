@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import accumulate
 
 _MASK = (1 << 64) - 1
 
@@ -102,26 +103,32 @@ class Dice:
         self.throws: list[int] = []
         self._seed = _mixed(seed & _MASK)
         self._likely = {fault: int(chance * _MASK) for fault, chance in likely.items()}
+        self._salted = {fault: self._seed ^ _SALTS[fault] for fault in likely}
+        self._first_of: dict[tuple[Fault, ...], tuple[tuple[int, Fault], ...]] = {}
         self._only = only
 
     def hit(self, fault: Fault, who: int, count: int) -> bool:
         """Whether the fault happens at this throw. ``who`` and ``count`` say whose throw it is."""
         if self.calm or (limit := self._likely.get(fault)) is None:
             return False
-        number = _mixed(self._seed ^ _SALTS[fault] ^ _mixed((who << 20) + count))
+        number = _mixed(self._salted[fault] ^ _mixed((who << 20) + count))
         return number < limit and self._counts(fault, number)
 
     def first_of(self, faults: tuple[Fault, ...], who: int, count: int) -> Fault | None:
         """The one of several faults that happens at one throw; cheaper than a throw for each."""
         if self.calm:
             return None
+        limits = self._first_of.get(faults)
+        if limits is None:
+            ends = accumulate(self._likely.get(fault, 0) for fault in faults)
+            limits = self._first_of[faults] = tuple(zip(ends, faults, strict=True))
+        if not limits[-1][0]:
+            return None
         number = _mixed(self._seed ^ _mixed((who << 20) + count + (1 << 18)))
-        past = 0
-        for fault in faults:
-            past += self._likely.get(fault, 0)
-            if number < past:
-                return fault if self._counts(fault, number) else None
-        return None
+        if number >= limits[-1][0]:
+            return None
+        fault = next(fault for past, fault in limits if number < past)
+        return fault if self._counts(fault, number) else None
 
     def _counts(self, fault: Fault, number: int) -> bool:
         if self._only is not None and number not in self._only:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from tests.simulation.dice import Fault
 
 BASE_URL = "https://emr.example/fhir/R4"
 SEARCH_LAG_SECONDS = 20.0
+REFUSED_ORDERS, SOON_DELIVERED = 0.12, 0.15
+"""Shares of the orders for devices that the EMR refuses, and that the vendor delivers within the hour."""
 
 Resource = dict[str, Any]
 
@@ -35,6 +38,23 @@ class Emr:
     def all(self, kind: str) -> list[Resource]:
         """Every resource of a type, as it is now."""
         return [self._load(*key) for key in self._stored if key[0] == kind]
+
+    def order_by_hand(self, number: str, patient: str, status: str) -> None:
+        """Somebody orders something in the EMR, under a number of its own; once for a patient."""
+        subject = {"reference": f"Patient/{patient}"}
+        if any(
+            self._load("ServiceRequest", id)["subject"] == subject for id in self._bearing("ServiceRequest", number)
+        ):
+            return
+        identifier = [{"system": f"{BASE_URL}/orders", "value": number}]
+        order = {"resourceType": "ServiceRequest", "status": status, "intent": "order", "identifier": identifier}
+        self._store({**order, "subject": subject})
+
+    def _deliver(self, id: str) -> None:
+        """A vendor has done what was ordered."""
+        order = self._load("DeviceRequest", id)
+        if order["status"] == "active":
+            self._store({**order, "status": "completed"})
 
     def send(
         self,
@@ -79,7 +99,15 @@ class Emr:
                         return Response(412, {}, b"")
                     if matches:
                         return self._answer(200, kind, matches[0])
-                return self._answer(201, kind, self._store(body))
+                if kind != "DeviceRequest":
+                    return self._answer(201, kind, self._store(body))
+                part = self._clock.dice.part(zlib.crc32(body["identifier"][0]["value"].encode()), 0)
+                if part < REFUSED_ORDERS:
+                    return Response(422, {}, b"")
+                made = self._store(body)
+                if part < REFUSED_ORDERS + SOON_DELIVERED:
+                    self._clock.at(self._clock.now + 4 * 3600 * part, lambda: self._deliver(made), idle=True)
+                return self._answer(201, kind, made)
             case "GET", "":
                 token = parse_qs(query)["identifier"][0]
                 found = self._bearing(kind, token)
@@ -111,7 +139,8 @@ class Emr:
         resource["meta"] = {"versionId": str(self._count), "lastUpdated": f"2026-01-01T00:00:00.{self._count:06}Z"}
         self._stored[kind, id] = (json.dumps(resource), self._count, first)
         for identifier in resource.get("identifier", ()):
-            self._named.setdefault((kind, f"{identifier['system']}|{identifier['value']}"), set()).add(id)
+            for token in (f"{identifier['system']}|{identifier['value']}", identifier["value"]):
+                self._named.setdefault((kind, token), set()).add(id)
         return id
 
     def _load(self, kind: str, id: str) -> Resource:
@@ -119,11 +148,13 @@ class Emr:
         return resource
 
     def _bearing(self, kind: str, token: str) -> list[str]:
-        system, _, value = token.partition("|")
         return [
             id
             for id in sorted(self._named.get((kind, token), ()))
-            if {"system": system, "value": value} in self._load(kind, id).get("identifier", [])
+            if any(
+                token in (f"{named['system']}|{named['value']}", named["value"])
+                for named in self._load(kind, id).get("identifier", ())
+            )
         ]
 
     def _answer(self, status: int, kind: str, id: str) -> Response:

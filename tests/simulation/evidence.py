@@ -43,6 +43,8 @@ class CaseSeen:
     commits: Sequence[Commit]
     mirror: TaskMirror | None
     shown: int
+    under_way: bool
+    """It is not known yet what became of a system step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Evidence:
     given: Mapping[str, Given]
     emr_tasks: Sequence[Mapping[str, Any]]
     emr_documents: Sequence[Mapping[str, Any]]
+    emr_orders: Sequence[Mapping[str, Any]]
     emr_notes: Mapping[str, int]
     counted: Mapping[tuple[str, tuple[tuple[str, str], ...]], int]
     relay_lost: Sequence[Item]
@@ -77,8 +80,8 @@ def gathered(hospital: Hospital) -> Evidence:
     marks: dict[tuple[str, str], Item] = {}
     early: dict[str, Item] = {}
     quarantined: set[str] = set()
-    for row in hospital.table.memory.rows():
-        pk, sk = row["pk"], row["sk"]
+    under_way: set[str] = set()
+    for (pk, sk), row in hospital.table.memory.snapshot().items():
         kind = pk.partition("#")[0]
         if kind == "CASE":
             if sk == keys.META:
@@ -89,6 +92,8 @@ def gathered(hospital: Hospital) -> Evidence:
                 visits.setdefault(pk, []).append(row)
             elif sk.startswith("TASK#"):
                 tasks.setdefault(pk, []).append(row)
+            elif sk.startswith("WORK#") and "done_at" not in row:
+                under_way.add(pk)
             elif sk.startswith(keys.MIRROR):
                 shown[pk] = row["shown"]
         elif kind == "EVENT":
@@ -118,7 +123,7 @@ def gathered(hospital: Hospital) -> Evidence:
     cases = []
     for meta in metas:
         of, pk = case_from(meta), meta["pk"]
-        machine = hospital.services.library.machine(of.workflow, of.version, of.facility, of.policy)
+        machine = hospital.machine_of(of)
         cases.append(
             CaseSeen(
                 row=of,
@@ -131,6 +136,7 @@ def gathered(hospital: Hospital) -> Evidence:
                 commits=commits.get(of.id, []),
                 mirror=mirror_of(of, machine.definition),
                 shown=shown.get(pk, 0),
+                under_way=pk in under_way,
             )
         )
     return Evidence(
@@ -144,6 +150,7 @@ def gathered(hospital: Hospital) -> Evidence:
         given=hospital.commands,
         emr_tasks=hospital.emr.all("Task"),
         emr_documents=hospital.emr.all("DocumentReference"),
+        emr_orders=hospital.emr.all("DeviceRequest"),
         emr_notes=hospital.emr.notes,
         counted=hospital.telemetry.counted,
         relay_lost=hospital.relay_lost,

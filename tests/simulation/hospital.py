@@ -33,28 +33,33 @@ from functions.cases.quarantine import Kept
 from functions.cases.rows import CaseRow
 from functions.cases.store import find_place
 from functions.cases.sweep import mend, sweep
-from functions.cases.table import Contention, Index, Item, Put, WriteRefused
+from functions.cases.table import Contention, Index, Item, Key, Put, WriteRefused
 from functions.cases.telemetry import Measure, Telemetry
-from functions.cases.work import Step, perform
+from functions.cases.work import perform
 from functions.emr.attempt import EmrUnavailable
 from functions.emr.client import FhirClient
 from functions.emr.table_ledger import TableLedger
 from functions.intake.measures import measures_of as intake_measures
 from functions.relay.measures import measures_of as relay_measures
 from functions.relay.outlets import NotAccepted, Outlets
-from functions.work.documentation import ConfirmDocumentation, FileDocumentation
+from functions.work.orders import NotRecalled
+from functions.work.steps import step
 from functions.writeback.bring import Rejected, Writeback
 from statemachines import published
+from statemachines.definition import Correlation
 from statemachines.facilities import facilities
 from statemachines.machine import Machine
+from statemachines.policy import Policy
 from statemachines.workflows import WORKFLOWS
 from tests.simulation.clock import Clock, Died
 from tests.simulation.dice import Dice, Fault
 from tests.simulation.emr import BASE_URL, Emr
 from tests.simulation.executions import FOLLOW_SECONDS, StepFunctions
 from tests.simulation.queues import FifoQueue, Message, Queue
+from tests.simulation.reading import RememberingKeyring
 from tests.simulation.story import FACILITIES, HOUR, OVERRIDDEN_BECAUSE, PEOPLE, START, Given, Sent, Story
 from tests.simulation.table import DisorderlyTable, Throttled
+from tests.unit.workflows.ways import ABOUT
 
 SECRET = b"a secret that is made for tests"
 MACHINE_PREFIX = "arn:aws:states:eu-central-1:000000000000:stateMachine:"
@@ -64,12 +69,18 @@ EXPECTED_FAULTS = (
     WriteRefused,
     EmrUnavailable,
     Rejected,
+    NotRecalled,
     NotAccepted,
     ClientError,
     TimeoutError,
 )
 """What a worker may fail with; anything else is a fault of ours."""
 
+
+ROLLED_OUT_IN = 0.5
+"""In this share of runs a facility gets another policy while they go on."""
+
+_ROLL_OUT = 9_000_000
 
 REDELIVERED_LATE = 3
 """So many messages are delivered once more when their marks are gone."""
@@ -110,6 +121,11 @@ def _definitions() -> Mapping[tuple[str, int], Any]:
 
 
 @cache
+def _keyring() -> Keyring:
+    return RememberingKeyring(SECRET)
+
+
+@cache
 def _asl() -> Mapping[str, Any]:
     return {
         f"{workflow}-v{version}": json.loads(
@@ -131,7 +147,8 @@ def _states() -> Mapping[str, frozenset[str]]:
 def _registered() -> Library:
     table = MemoryTable()
     newest = dict(sorted(_definitions()))
-    for policy in facilities().values():
+    for facility, policy in facilities().items():
+        register(table, _other_policy(facility), newest, _definitions().values())
         register(table, policy, newest, _definitions().values())
     return Library(table, _definitions().values())
 
@@ -142,7 +159,7 @@ def _machine(workflow: str, version: int, facility: str, policy: str) -> Machine
 
 
 @cache
-def _first_rows() -> tuple[Item, ...]:
+def _first_rows() -> MemoryTable:
     """What there is before the first event: facilities with their policies, and everybody on shift for a month."""
     table = MemoryTable()
     newest = dict(sorted(_definitions()))
@@ -155,25 +172,26 @@ def _first_rows() -> tuple[Item, ...]:
             order = f"{START - HOUR:017.6f}.1"
             row = {"pk": at.pk, "sk": at.sk, "roles": [role], "until": until, "order": order}
             table.write((Put(row),))
+    return table
+
+
+@cache
+def _other_policy(facility: str) -> Policy:
+    """What a facility changes to in mid-run: other times for the same steps."""
+    policy = facilities()[facility]
+    changed = {"oxygen": {"recheck_within": 200}, "home_oxygen_order": {"draft_within": 180, "deliver_within": 700}}
+    parameters = {
+        workflow: {**policy.parameters.get(workflow, {}), **changed.get(workflow, {})} for workflow in WORKFLOWS
+    }
+    return policy.model_copy(update={"parameters": parameters})
+
+
+@cache
+def _rolled_out(facility: str) -> tuple[Item, ...]:
+    """The rows that registering the other policy writes."""
+    table = MemoryTable()
+    register(table, _other_policy(facility), dict(sorted(_definitions())), _definitions().values())
     return tuple(table.rows())
-
-
-class _Scripted:
-    """A step whose work is done elsewhere: it has the outcome that the dice say, the same for every try of a visit."""
-
-    def __init__(self, clock: Clock, outcomes: tuple[str, ...], visit: int) -> None:
-        self._clock, self._outcomes, self._visit = clock, outcomes, visit
-
-    def perform(self, row: CaseRow) -> str:
-        """See Step.perform."""
-        self._clock.reach("the step's work")
-        part = self._clock.dice.part(int(row.id[:8], 16), self._visit)
-        self._clock.reached("the step's work")
-        return self._outcomes[0] if part < 0.75 else self._outcomes[int(part * 997) % len(self._outcomes)]
-
-    def compensate(self, row: CaseRow) -> None:  # noqa: ARG002 - the port has it
-        """See Step.compensate."""
-        self._clock.reach("undoing the step's work")
 
 
 class Hospital:
@@ -187,10 +205,7 @@ class Hospital:
         self._sweeps = sweeps
         self.dice = dice
         self.clock = clock = Clock(START, dice)
-        memory = MemoryTable()
-        for row in _first_rows():
-            memory.write((Put(row),))
-        self.table = DisorderlyTable(memory, clock, self._inserted, self._look_booked)
+        self.table = DisorderlyTable(_first_rows().copy(), clock, self._inserted, self._look_booked)
         self.telemetry = Collected()
         self.outside: list[str] = []
         self.unexpected: list[str] = []
@@ -213,7 +228,7 @@ class Hospital:
             library=_Pinned(self.table),
             now=lambda: clock.now,
             executions=ExecutionsAdapter(any_client, MACHINE_PREFIX),
-            keys=Keyring(SECRET),
+            keys=_keyring(),
             pause=clock.pause,
             **lifespan,
         )
@@ -224,6 +239,10 @@ class Hospital:
         self._bring = Writeback(self.services, client, self._ledger, self.telemetry)
         self._sweep_at: set[int] = set()
 
+    def machine_of(self, row: CaseRow) -> Machine:
+        """What a case runs under, by what it began with."""
+        return _machine(row.workflow, row.version, row.facility, row.policy)
+
     # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(self) -> None:
@@ -232,6 +251,16 @@ class Hospital:
             self.clock.at(sent.at, lambda sent=sent: self._send(sent))  # type: ignore[misc]
         for given in self.story.given:
             self.clock.at(given.at, lambda given=given: self._give(given, 1))  # type: ignore[misc]
+        if self.dice.part(_ROLL_OUT, 0) < ROLLED_OUT_IN:
+            facility = FACILITIES[int(len(FACILITIES) * self.dice.part(_ROLL_OUT, 1))]
+            self.clock.at(START + HOUR * self.dice.part(_ROLL_OUT, 2), lambda: self._roll_out(facility))
+
+    def _roll_out(self, facility: str) -> None:
+        """From now on cases begin under another policy at a facility; those that are open keep theirs."""
+        self.clock.note(f"{facility} has another policy")
+        self.answers["policy rolled out"] += 1
+        for row in _rolled_out(facility):
+            self.table.memory.write((Put(row),))
 
     def _send(self, sent: Sent) -> None:
         self.delivered.add(sent.raw)
@@ -268,9 +297,11 @@ class Hospital:
             self.clock.after(3 * attempt, lambda: self._give(given, attempt + 1))
 
     def _correlation(self, given: Given) -> str:
-        by_encounter = WORKFLOWS[given.workflow].correlation == "encounter"
-        subject = given.subject.removesuffix("-S").replace("PAT", "ENC") if by_encounter else given.subject
-        return self.services.keys.correlation(given.facility, given.workflow, subject)
+        correlation = WORKFLOWS[given.workflow].correlation
+        by_patient = correlation is Correlation.PATIENT
+        subject = given.subject if by_patient else given.subject.removesuffix("-S").replace("PAT", "ENC")
+        within = (str(ABOUT[correlation.named_by]),) if correlation.named_by is not None else ()
+        return self.services.keys.correlation(given.facility, given.workflow, subject, *within)
 
     # ── the functions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -350,15 +381,20 @@ class Hospital:
         work, visit = str(payload["work"]), int(payload["visit"])
         if self.clock.hit(Fault.STEP_FAILS, work):
             raise TimeoutError("the other system does not answer")
-        step: Step
-        match work:
-            case "file_documentation":
-                step = FileDocumentation(self.services, self.client, self._ledger)
-            case "confirm_documentation":
-                step = ConfirmDocumentation(self.services, self.client, self._ledger)
-            case _:
-                step = _Scripted(self.clock, _outcomes()[work], visit)
-        return perform(self.services, str(payload["case"]), int(payload["generation"]), visit, work, step)
+        if work == "confirm_order":
+            self._ordered_by_hand(str(payload["case"]))
+        doing = step(work, self.services, self.client, self._ledger)
+        return perform(self.services, str(payload["case"]), int(payload["generation"]), visit, work, doing)
+
+    def _ordered_by_hand(self, case: str) -> None:
+        """What a case looks for in the EMR: mostly somebody placed it there, or drafted it only."""
+        known = self.table.memory.get(keys.meta(case))
+        if known is None or "order_id" not in known["facts"]:
+            return
+        part = self.dice.part(int(case[:8], 16), 0)
+        if part < 0.9:
+            status = "active" if part < 0.75 else "draft"
+            self.emr.order_by_hand(str(known["facts"]["order_id"][0]), str(known["patient"]), status)
 
     def _inserted(self, item: Item) -> None:
         self.stream.put(item)
@@ -468,7 +504,7 @@ class Hospital:
 
     def redeliver(self) -> list[str]:
         """Deliver every message again that was answered; what it changed, though it must change nothing."""
-        before = self._rows()
+        before = self.table.memory.snapshot()
         quarantined = {sk for pk, sk in before if pk.startswith("QUARANTINE#")}
         wrong = []
         for raw in sorted(self.delivered):
@@ -476,7 +512,7 @@ class Hospital:
                 answer = take_in(self.services, raw)
                 if isinstance(answer, Kept) or not all(placed.duplicate for placed in answer):
                     wrong.append(f"delivered again, and taken for new: {raw[:120]}")
-        after = self._rows()
+        after = self.table.memory.snapshot()
         changed = [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
         return wrong + [f"delivered again, and it changed {pk[:12]} {sk}" for pk, sk in sorted(changed)]
 
@@ -484,31 +520,21 @@ class Hospital:
         """A month later the marks are gone: what is delivered once more then is for people to look at, and changes no case."""
         self.clock.now += MARK_KEPT_SECONDS + 2 * 24 * HOUR
         self.table.memory.forget(self.clock.now)
-        before = {key: row for key, row in self._rows().items() if key[0].startswith("CASE#")}
+        before = self._case_rows()
         wrong = [
             f"a month later it was placed once more: {raw[:120]}"
             for raw in sorted(self.delivered)[:most]
             if not isinstance(take_in(self.services, raw), Kept)
         ]
-        after = {key: row for key, row in self._rows().items() if key[0].startswith("CASE#")}
+        after = self._case_rows()
         return wrong + (["a month later, a message delivered again changed a case"] if before != after else [])
 
-    def _rows(self) -> dict[tuple[str, str], Item]:
-        return {(row["pk"], row["sk"]): row for row in self.table.memory.rows()}
+    def _case_rows(self) -> dict[Key, Item]:
+        return {key: row for key, row in self.table.memory.snapshot().items() if key.pk.startswith("CASE#")}
 
     def resting(self) -> bool:
         """Whether nothing is under way and no dead letter waits."""
         return not self.clock.busy and not any(queue.dead for queue in (self.events, self.wakings, self.writebacks))
-
-
-@cache
-def _outcomes() -> Mapping[str, tuple[str, ...]]:
-    return {
-        state.work.name: state.work.outcomes
-        for definition in _definitions().values()
-        for state in definition.states
-        if state.work is not None
-    }
 
 
 class _Stream:

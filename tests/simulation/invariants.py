@@ -14,9 +14,9 @@ from typing import Any
 
 from events.parse import Event, Unreadable, parse_event
 from functions.cases.duty import ROSTER, ROSTER_EVENTS
-from functions.cases.events import occurrence_of
 from functions.cases.journal import broken_links
 from functions.cases.keys import Keyring
+from functions.cases.opened import occurrence_of
 from functions.cases.rows import DONE, OpenTask, case_from
 from functions.cases.table import Item, Key, Put, Update
 from functions.emr.identifiers import task_identifier
@@ -93,6 +93,15 @@ def _owners(case: CaseSeen) -> Iterator[str]:
     for earlier, later in pairwise(steps):
         if earlier["status"] != DONE or earlier["closed_at"] != later["opened_at"]:
             yield f"{earlier['sk']} did not pass to {later['sk']} in one moment"
+
+
+def asked_are_on_shift(evidence: Evidence) -> Iterator[str]:
+    """I1: whoever is given a task is on shift when that is committed, and holds the role if Baton chose them."""
+    for case in evidence.cases:
+        for commit in case.commits:
+            for asked in commit.asked:
+                if asked.until <= asked.at or (asked.by_routing and asked.role not in asked.roles):
+                    yield f"{_name(case)}: {asked.person} is asked as {asked.role}, on the roster: {asked}"
 
 
 def _same_task(named: OpenTask, row: Item) -> Iterator[str]:
@@ -220,7 +229,7 @@ def _replayed(case: CaseSeen, events: Mapping[Key, Occurrence], evidence: Eviden
             continue  # parked, or looked at
         if reference is None:
             reference = _before_opening(case, written)
-        told = events.get(Key(mark["pk"], mark["sk"])) if mark is not None else None
+        told = events.get(Key(mark["pk"], mark["sk"].partition("#")[0])) if mark is not None else None
         if told is None and (not entries or not _decided(entries[0], evidence)):
             reference = _owned(reference, written)
             continue
@@ -414,6 +423,20 @@ def documents_filed_once(evidence: Evidence) -> Iterator[str]:
     yield from (f"the EMR has document {value} {number} times" for (_, value), number in times.items() if number > 1)
 
 
+def orders_stand_once(evidence: Evidence) -> Iterator[str]:
+    """I3: one order of a case is in force at most, and none once it is recalled."""
+    active = Counter(order["groupIdentifier"]["value"] for order in evidence.emr_orders if order["status"] == "active")
+    for case in evidence.cases:
+        times = active[case.row.id]
+        if not times or case.under_way:
+            continue
+        if times > 1:
+            yield f"{_name(case)}: {times} orders are in force"
+        on = {t.id: t.on for t in case.machine.definition.transitions}
+        if on[case.visits[-1]["transition"]] == "recall_order.recalled":
+            yield f"{_name(case)}: its order is recalled, and in force"
+
+
 def others_keep_what_they_wrote(evidence: Evidence) -> Iterator[str]:
     """I5: what somebody else wrote on a Task is still there."""
     for task in evidence.emr_tasks:
@@ -503,6 +526,7 @@ def violations(evidence: Evidence, keyring: Keyring) -> list[str]:
     checks: tuple[Check, ...] = (
         no_unexpected_fault,
         one_owner,
+        asked_are_on_shift,
         lambda e: every_event_answered(e, keyring),
         lambda e: what_waits_is_there(e, keyring),
         nothing_twice,
@@ -513,6 +537,7 @@ def violations(evidence: Evidence, keyring: Keyring) -> list[str]:
         one_open_case,
         emr_agrees,
         documents_filed_once,
+        orders_stand_once,
         others_keep_what_they_wrote,
         counted,
         pinned,

@@ -11,8 +11,9 @@ from tests.simulation.dice import Dice, Fault, likelihoods
 from tests.simulation.evidence import gathered
 from tests.simulation.hospital import REDELIVERED_LATE, Hospital
 from tests.simulation.invariants import violations
+from tests.simulation.reading import messages_read_once
 from tests.simulation.story import Kind, tell
-from tests.simulation.validity import validate_shapes_once
+from tests.simulation.validity import shapes_validated_once
 
 
 class Run(NamedTuple):
@@ -26,8 +27,6 @@ class Run(NamedTuple):
     answers: Counter[str]
     throws: tuple[int, ...]
 
-
-validate_shapes_once()
 
 EVERY = frozenset(Fault)
 WITHOUT_THE_SWEEP = EVERY - {Fault.EXECUTION_ENDS}
@@ -67,6 +66,11 @@ def hospital_of(
 
 def played(hospital: Hospital) -> list[str]:
     """Let everything happen; returns what is wrong."""
+    with messages_read_once(), shapes_validated_once():
+        return _played(hospital)
+
+
+def _played(hospital: Hospital) -> list[str]:
     hospital.begin()
     try:
         hospital.clock.run_until(hospital.story.ends_at + 30)

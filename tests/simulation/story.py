@@ -265,6 +265,8 @@ class _Patient:
             self.now += 5
             return self._took(runs, case, f"{here.work.name}.{here.work.outcomes[0]}", {}, None)
         if here is not None and here.opens is not None and random_.random() < 0.8:
+            if random_.random() < 0.7:
+                self._ordered_soon(here.opens.workflow)
             self.course(here.opens.workflow, random_.choice((3, 5, 7)), begun=True)
             return self._took(runs, case, f"{here.opens.workflow}.{here.opens.ends[0]}", {}, None)
         self.now += random_.choice((5, 30, 120, 600, 1500))
@@ -293,6 +295,13 @@ class _Patient:
                 break
         self._sent(workflow, type, data, role, life)
         return after
+
+    def _ordered_soon(self, workflow: str) -> None:
+        """An order is drafted and signed at once, so that what is sent for a case can meet its end."""
+        for type in ("home_oxygen_order_drafted", "home_oxygen_order_signed"):
+            if roles := _by(workflow, type):
+                self.now += self.random.choice((5, 30, 120))
+                self.say(type, self.random.choice(DATA.get(type) or _bare(type)), roles[0], workflow=workflow)
 
     def _took(self, runs: Machine, case: Case, type: str, data: Mapping[str, Any], role: str | None) -> Case:
         person = staff(role)[0] if role is not None else None

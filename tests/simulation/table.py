@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from functions.cases import keys
@@ -16,12 +16,27 @@ class Throttled(RuntimeError):
     """A read was throttled for longer than the client library tries."""
 
 
+class Asked(NamedTuple):
+    """Somebody to whom a commit gave a task, in which role and when; and the roster's word on them at that moment.
+
+    ``by_routing``: Baton chose them; otherwise a person named them, or they claimed it.
+    """
+
+    person: str
+    role: str
+    at: float
+    by_routing: bool
+    roles: tuple[str, ...]
+    until: float
+
+
 class Commit(NamedTuple):
-    """A transaction that changed a case row: when by its writer's clock it was written, and what it wrote."""
+    """A transaction that changed a case row: when by its writer's clock it was written, what it wrote, and who was asked."""
 
     at: float
     case: str
     writes: tuple[Write, ...]
+    asked: tuple[Asked, ...] = ()
 
 
 class DisorderlyTable:
@@ -86,10 +101,26 @@ class DisorderlyTable:
         if self._clock.hit(Fault.CONFLICT, what):
             raise Contention("TransactionConflict")
 
+    def _asked(self, writes: Sequence[Write]) -> Iterator[Asked]:
+        """Who has a task since this commit."""
+        entries = [write.item for write in writes if isinstance(write, Put) and write.key.sk.startswith("J#")]
+        lock = writes[0]
+        written = lock.item if isinstance(lock, Put) else lock.set if isinstance(lock, Update) else {}
+        tasks = [task for task in (written.get("task"), *(written.get("items") or ())) if task and task.get("person")]
+        if not entries or not tasks:
+            return
+        at, facility = entries[0]["at"], entries[0]["facility"]
+        by_routing = entries[0]["kind"] in ("moved", "rerouted")
+        for task in tasks:
+            if task["since"] == at:
+                there = self.memory.get(keys.staff(facility, task["person"])) or {"roles": (), "until": 0.0}
+                yield Asked(task["person"], task["role"], at, by_routing, tuple(there["roles"]), there["until"])
+
     def _written(self, writes: Sequence[Write]) -> None:
         first = writes[0]
         if first.key.sk == keys.META:
-            self.commits.append(Commit(self._clock.now, first.key.pk.removeprefix("CASE#"), tuple(writes)))
+            asked = tuple(self._asked(writes))
+            self.commits.append(Commit(self._clock.now, first.key.pk.removeprefix("CASE#"), tuple(writes), asked))
         for write in writes:
             if isinstance(write, Put):
                 if write.key.sk.startswith("J#"):

@@ -71,6 +71,20 @@ def _two_owners_named(e: Evidence) -> Evidence:
     return _with(e, case, row=moved_on(case.row, task=case.row.task._replace(role="SOMEBODY_ELSE")))
 
 
+def _asked_off_shift(e: Evidence) -> Evidence:
+    case = next(case for case in e.cases if any(commit.asked for commit in case.commits))
+    commits = [
+        commit._replace(asked=tuple(asked._replace(roles=(), until=asked.at) for asked in commit.asked))
+        for commit in case.commits
+    ]
+    return _with(e, case, commits=commits)
+
+
+def _two_orders(e: Evidence) -> Evidence:
+    order = {"status": "active", "groupIdentifier": {"value": _case(e).row.id}}
+    return replace(e, emr_orders=[*e.emr_orders, order, order])
+
+
 def _entry_without_task(e: Evidence) -> Evidence:
     case = _case(e)
     return _with(e, case, journal=_changed(case.journal, 0, task_opened=None))
@@ -211,6 +225,8 @@ BROKEN: list[tuple[Callable[[Evidence], Iterable[str]], Breaks]] = [
     (invariants.one_owner, _task_never_closed),
     (invariants.one_owner, _two_owners_named),
     (invariants.one_owner, _entry_without_task),
+    (invariants.asked_are_on_shift, _asked_off_shift),
+    (invariants.orders_stand_once, _two_orders),
     (_keyed(invariants.every_event_answered), _mark_lost),
     (_keyed(invariants.every_event_answered), _mark_without_reason),
     (_keyed(invariants.what_waits_is_there), _deferred_forgotten),

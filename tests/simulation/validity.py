@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from pydantic import BaseModel
 
-from functions.emr import document, task, validity
+from functions.emr import device_request, document, task, validity
 
 _VARIES = frozenset({"identifier", "groupIdentifier", "for", "encounter", "authoredOn", "lastModified", "restriction"})
 _seen: set[tuple[str, str]] = set()
@@ -20,7 +23,10 @@ def require_valid_shape(model: type[BaseModel], resource: dict[str, Any]) -> Non
         _seen.add(shape)
 
 
-def validate_shapes_once() -> None:
-    """Let this process validate each shape once."""
-    task.require_valid = require_valid_shape  # type: ignore[attr-defined]
-    document.require_valid = require_valid_shape  # type: ignore[attr-defined]
+@contextmanager
+def shapes_validated_once() -> Iterator[None]:
+    """Meanwhile each shape is validated once in this process."""
+    with ExitStack() as stack:
+        for module in (task, document, device_request):
+            stack.enter_context(patch.object(module, "require_valid", require_valid_shape))
+        yield

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from cdk.grants import FUNCTIONS, Actor
 from local.agreement import Report
-from local.demo.interference import Interference
-from local.demo.run import night, policies
+from local.demo.interference import RESTARTS, Interference
+from local.demo.run import PACE, night, policies
 from local.stack import LocalStack
 from tests.stack.lambdas import name
 
@@ -39,4 +39,17 @@ def test_workers_that_die_at_work_leave_no_trace(tmp_path: Path, function: Actor
 
 def test_an_emr_that_is_away_is_brought_up_to_date(tmp_path: Path) -> None:
     report, _ = disturbed(tmp_path / "night", Interference(emr_down_seconds=20.0))
+    assert report.agrees, report.as_json()
+
+
+@pytest.mark.parametrize("emr_down_seconds", [0.0, 20.0], ids=["AWS", "AWS and EMR"])
+def test_a_stack_that_was_stopped_goes_on_where_it_was(tmp_path: Path, emr_down_seconds: float) -> None:
+    interference = Interference(emr_down_seconds=emr_down_seconds, restart_aws=True)
+    with LocalStack(tmp_path / "night", policies(), persist=True) as stack:
+        report = night(stack, Console(file=sys.stderr, width=160), interference, SETTLE_SECONDS)
+        rows = stack.connection.cases(PACE)
+    assert len(interference.restarted) == RESTARTS
+    assert any(row.generation > 1 for row in rows), (
+        "every execution outlived it: none was lost, so none had to be replaced"
+    )
     assert report.agrees, report.as_json()

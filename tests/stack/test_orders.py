@@ -44,10 +44,10 @@ ACKNOWLEDGED: Course = (
         {"result_id": "R1", "potassium_mmol_l": 7.0, "called_whatever_its_value": False, "chronic_disease": False,
          "trending_to_normal": False, "on_protocol": False},
     ),
-    ("result_verified", "LAB", {}),
-    ("result_called", "LAB", {"recipient_id": "RN-1", "cares_for_patient": True}),
-    ("result_read_back", "RN", {"identifiers_confirmed": 2, "value_confirmed": True}),
-    ("result_acknowledged", "PROVIDER", {}),
+    ("result_verified", "LAB", {"result_id": "R1"}),
+    ("result_called", "LAB", {"result_id": "R1", "recipient_id": "RN-1", "cares_for_patient": True}),
+    ("result_read_back", "RN", {"result_id": "R1", "identifiers_confirmed": 2, "value_confirmed": True}),
+    ("result_acknowledged", "PROVIDER", {"result_id": "R1"}),
 )  # fmt: skip
 REQUESTED: Course = (
     ("discharge_planned", "CASE_MANAGER", {}),
@@ -210,7 +210,7 @@ def cut_off(stack: LocalStack, *resource_types: str) -> None:
 def test_an_order_is_read_back_before_anybody_relies_on_it(patient: Patient) -> None:
     patient.order_in_emr()
     patient.go(ACKNOWLEDGED)
-    patient.tell("action_ordered", "PROVIDER", order_id=patient.number)
+    patient.tell("action_ordered", "PROVIDER", result_id="R1", order_id=patient.number)
     row = patient.comes_to(LAB, "action_ordered", "order_missing")
     assert (row.state, row.task and row.task.role) == ("action_ordered", "RN")
     assert patient.events(LAB)[-1] == "confirm_order.confirmed"
@@ -221,7 +221,7 @@ def test_an_order_that_vanished_comes_back_to_the_provider(patient: Patient, the
     if there is not None:
         patient.order_in_emr(status=there)
     patient.go(ACKNOWLEDGED)
-    patient.tell("action_ordered", "PROVIDER", order_id=patient.number)
+    patient.tell("action_ordered", "PROVIDER", result_id="R1", order_id=patient.number)
     row = patient.comes_to(LAB, "action_ordered", "order_missing")
     assert (row.state, row.task and row.task.role) == ("order_missing", "PROVIDER")
     assert patient.events(LAB)[-1] == "confirm_order.missing"
@@ -231,7 +231,7 @@ def test_an_order_is_not_called_missing_because_the_emr_is_away(patient: Patient
     patient.order_in_emr()
     patient.go(ACKNOWLEDGED)
     cut_off(patient.stack, "ServiceRequest", "MedicationRequest")
-    patient.tell("action_ordered", "PROVIDER", order_id=patient.number)
+    patient.tell("action_ordered", "PROVIDER", result_id="R1", order_id=patient.number)
     row = patient.comes_to(LAB, "action_ordered", "order_missing")
     assert (row.state, row.task and row.task.role) == ("order_missing", "PROVIDER")
     assert patient.events(LAB)[-1] == "confirm_order.failed"

@@ -28,7 +28,7 @@ DATA: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"flow_l_min": 2},
         {"flow_l_min": 0},
     ),
-    "assessment_completed": ({}, {"spo2_percent": 85}),
+    "assessment_completed": ({}, {"spo2_percent": 85}, {"distress": True}),
     "spo2_observed": ({"spo2_percent": 96}, {"spo2_percent": 85}),
     "news2_scored": ({"news2": 6},),
     "order_cancelled": ({"reason": "ordered by mistake"},),
@@ -72,13 +72,14 @@ def courses(definition: Definition, facility: str) -> dict[tuple[str, str | None
     machine = Machine(definition, facilities()[facility])
     found: dict[tuple[str, str | None], Course] = {}
     waiting: deque[tuple[Case, Course]] = deque([(Case(), ())])
-    reached: set[tuple[str | None, int]] = set()
+    reached: set[tuple[str | None, int, bool]] = set()
     while waiting:
         case, course = waiting.popleft()
         for after, step in _next(machine, case, len(course)):
             found.setdefault((step.transition, step.source), (*course, step))
-            if (after.state, _measured(after)) not in reached:
-                reached.add((after.state, _measured(after)))
+            known = (after.state, _measured(after), _in_distress(after))
+            if known not in reached:
+                reached.add(known)
                 waiting.append((after, (*course, step)))
     return found
 
@@ -121,6 +122,11 @@ def _measured(case: Case) -> int:
         return 3
     age = case.entered - spo2.at
     return 2 if age > STALE_SECONDS - STEP_SECONDS else 1 if age > 0 else 0
+
+
+def _in_distress(case: Case) -> bool:
+    distress = case.facts.get("distress")
+    return distress is not None and distress.value is True
 
 
 def _performer(arrow: Arrow, type: str) -> str | None:

@@ -23,7 +23,7 @@ def violations(world: World, *, followed: bool = True) -> list[str]:
             found += one_owner(world, row) + waits_end(world, row) + unbroken(world, row) + steps_join(world, row)
             if followed:
                 found += follows(world, row)
-        found += one_open_case(world, rows)
+        found += one_open_case(world, rows) + named_while_open(world, rows)
     return found
 
 
@@ -124,6 +124,22 @@ def one_open_case(world: World, rows: Iterable[CaseRow]) -> list[str]:
             wrong.append("the key's place does not name its open case")
         elif not still_open and "closed_at" not in place:
             wrong.append("the key's place is taken by a case that has ended")
+    return wrong
+
+
+def named_while_open(world: World, rows: Iterable[CaseRow]) -> list[str]:
+    """Where an encounter has several cases, its partition names those that are open, and no other."""
+    groups: dict[str, list[CaseRow]] = {}
+    for row in rows:
+        if row.group is not None:
+            groups.setdefault(row.group, []).append(row)
+    wrong = []
+    for group, cases in groups.items():
+        members = read_all(world.table, group, keys.MEMBER)
+        named = {member["case"] for member in members if "closed_at" not in member}
+        still_open = {row.id for row in cases if row.ended_at is None}
+        if named != still_open:
+            wrong.append(f"the encounter names {sorted(named)}, open are {sorted(still_open)}")
     return wrong
 
 

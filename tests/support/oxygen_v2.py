@@ -47,7 +47,7 @@ def _transitions() -> tuple[Transition, ...]:
         "T-20": {"by": ("RN", "RT")},
     }
     cosigned = T(
-        "T-55", (oxygen.DOCUMENTED_UNSIGNED, oxygen.UNSIGNED_OVERDUE), on=NoteSigned, to=oxygen.AWAITING_COSIGN, by=oxygen.RT,
+        "T-55", oxygen.UNSIGNED, on=NoteSigned, to=oxygen.AWAITING_COSIGN, by=oxygen.RT,
         because="note signed; every note is co-signed",
     )  # fmt: skip
     kept = [t for t in OXYGEN.transitions if t.id not in {"T-54", "T-55"}]

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from events.parse import parse_event
-from functions.cases.events import occurrence_of
 from functions.cases.keys import Keyring
+from functions.cases.opened import occurrence_of
 from statemachines.case import Occurrence
 from statemachines.decide import Outcome, Progress, Reason
 from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, Definition, StateKind, Work

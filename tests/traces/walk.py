@@ -222,16 +222,16 @@ def _values(definition: Definition) -> Iterator[tuple[str, dict[str, list[Value]
                 )
     found: dict[str, dict[str, list[Value]]] = {}
     for fact in definition.facts:
-        for source in fact.sources:
-            found.setdefault(source.event, {}).setdefault(source.field, []).extend(options[fact.name])
+        for source in (source for source in fact.sources if source.field is not None):
+            found.setdefault(source.event, {}).setdefault(str(source.field), []).extend(options[fact.name])
     for parameter in definition.parameters:
-        for source in parameter.patient:
+        for source in (source for source in parameter.patient if source.field is not None):
             ours: Sequence[Value] = parameter.choices or (
                 (True, False)
                 if parameter.type is ValueType.BOOLEAN
                 else tuple(v for v in (parameter.default, parameter.minimum, parameter.maximum) if v is not None)
             )
-            found.setdefault(source.event, {}).setdefault(source.field, []).extend(ours)
+            found.setdefault(source.event, {}).setdefault(str(source.field), []).extend(ours)
     yield from found.items()
 
 

@@ -127,9 +127,11 @@ def announce(state: Path, port: int) -> None:
 
 
 async def serve(app: Application, listener: socket.socket, ready: Callable[[], None], die_with_parent: bool) -> None:
-    """Serve `app` until told to stop, then end every Lambda worker."""
+    """Serve `app` until told to stop, let it save what there is then, and end every Lambda worker."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
+
+    from local.aws.server import standstill
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -145,9 +147,9 @@ async def serve(app: Application, listener: socket.socket, ready: Callable[[], N
     config.graceful_timeout = 0.5
     config.shutdown_timeout = 15
     try:
-        await hypercorn_serve(_announcing(app, ready), config, shutdown_trigger=stop.wait)
+        await hypercorn_serve(_announcing(app, ready), config, shutdown_trigger=lambda: _standing_still(stop))
     finally:
-        _end_lambda_workers()
+        standstill.end_workers()
 
 
 def _announcing(app: Application, ready: Callable[[], None]) -> Application:
@@ -173,10 +175,11 @@ def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> No
     loop.call_soon_threadsafe(stop.set)
 
 
-def _end_lambda_workers() -> None:
-    from ministack.core import lambda_runtime
+async def _standing_still(stop: asyncio.Event) -> None:
+    from local.aws.server import standstill
 
-    lambda_runtime.reset()
+    await stop.wait()
+    standstill.stand_still()
 
 
 if __name__ == "__main__":

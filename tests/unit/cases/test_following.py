@@ -165,7 +165,9 @@ def test_an_execution_of_an_older_generation_is_told_to_end(played: tuple[World,
     assert parked(world) == "new"
 
 
-def test_parking_books_the_sweeps_look_for_after_the_deadline_or_within_the_hour(played: tuple[World, Services, Recorder]) -> None:
+def test_parking_books_the_sweeps_look_for_after_the_deadline_or_within_the_hour(
+    played: tuple[World, Services, Recorder],
+) -> None:
     world, services, _ = played
     case, meta = world.case().id, keys.meta(world.case().id)
     assert world.row(meta)["look_at"] == world.now + 60

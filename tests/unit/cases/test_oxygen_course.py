@@ -223,6 +223,176 @@ def test_nobody_answers_and_it_escalates_and_goes_on_escalating() -> None:
     assert violations(world) == []
 
 
+# ── whoever gets worse ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+MINUTE = 60.0
+
+
+def watched(state: str) -> World:
+    """A patient with good saturation: stable, being weaned, or on room air."""
+    world = stable()
+    if state != "stable":
+        world.now += MINUTE
+        world.place("weaning_started", by=RT)
+    if state == "trial_off":
+        world.now += MINUTE
+        world.place("oxygen_changed", by=RN, flow_l_min=0, spo2_percent=96)
+    assert world.state() == state
+    world.now += MINUTE
+    return world
+
+
+def due_in(world: World) -> float:
+    """Minutes until the case is due."""
+    due = world.case().case.due
+    assert due is not None
+    return (due - world.now) / MINUTE
+
+
+@pytest.mark.parametrize("state", ["stable", "weaning", "trial_off"])
+@pytest.mark.parametrize(("score", "minutes"), [(5, 60), (6, 60), (7, 30), (9, 30)])
+def test_a_patient_whose_score_rises_is_assessed_wherever_they_are(state: str, score: int, minutes: float) -> None:
+    world = watched(state)
+    assert world.place("news2_scored", news2=score).transitions == ("T-16",)
+    assert (world.state(), world.owner(), due_in(world)) == ("assessment_due", "RT", minutes)
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize("state", ["stable", "weaning", "trial_off"])
+@pytest.mark.parametrize(
+    ("found", "minutes"), [({"distress": True}, 5), ({"distress": True, "news2": 2}, 5), ({"news2": 7}, 30)]
+)
+def test_a_patient_who_is_found_in_distress_is_answered_at_once(
+    state: str, found: dict[str, Any], minutes: float
+) -> None:
+    world = watched(state)
+    assert world.place("assessment_completed", by=RN, **found).transitions == ("T-17",)
+    assert (world.state(), world.owner(), due_in(world)) == ("assessment_due", "RT", minutes)
+
+
+@pytest.mark.parametrize("state", ["stable", "weaning", "trial_off"])
+def test_a_low_score_and_a_good_assessment_leave_a_patient_where_they_are(state: str) -> None:
+    world = watched(state)
+    assert world.place("news2_scored", news2=4).outcome == "recorded"
+    world.now += MINUTE
+    assert world.place("assessment_completed", by=RT, spo2_percent=96, news2=4).outcome == "recorded"
+    assert world.state() == state
+
+
+def test_a_score_that_an_assessment_has_answered_does_not_call_again_within_the_hour() -> None:
+    world = stable()
+    before: tuple[tuple[str, str | None, dict[str, Any]], ...] = (
+        ("news2_scored", None, {"news2": 6}),
+        ("assessment_completed", RT, {"news2": 6}),
+        ("oxygen_changed", RT, {"flow_l_min": 2, "spo2_percent": 96}),
+    )
+    for type, by, data in before:
+        world.now += MINUTE
+        assert world.place(type, by=by, **data).outcome == "moved"
+    assert world.state() == "stable"
+    world.now += 30 * MINUTE
+    assert world.place("news2_scored", news2=6).outcome == "recorded"
+    assert world.place("news2_scored", news2=5).outcome == "recorded"
+    world.now += MINUTE
+    assert world.place("news2_scored", news2=7).transitions == ("T-16",), "a higher score does"
+
+
+def test_a_score_that_stays_high_calls_again_after_an_hour() -> None:
+    world = stable()
+    world.now += MINUTE
+    world.place("assessment_completed", by=RT, news2=6)
+    assert world.state() == "stable"
+    world.now += HOUR
+    assert world.place("news2_scored", news2=6).outcome == "recorded"
+    world.now += 1
+    assert world.place("news2_scored", news2=6).transitions == ("T-16",)
+
+
+@pytest.mark.parametrize(
+    ("before", "hours", "minutes"),
+    [
+        ({"news2": 9}, 3.9, 30),
+        ({"news2": 9}, 4.1, 120),
+        ({"distress": True}, 3.9, 5),
+        ({"distress": True}, 4.1, 120),
+    ],
+)
+def test_a_score_or_distress_of_long_ago_hurries_nobody(before: dict[str, Any], hours: float, minutes: float) -> None:
+    """Scored or found before oxygen was set; the recheck is put off here so that only its age is asked for."""
+    world = stable()
+    world.now += MINUTE
+    world.place("patient_transferred", by=MD, to_unit="U2")
+    world.now += MINUTE
+    world.place("assessment_completed", by=RT, **before)
+    world.now += hours * HOUR
+    world.place("patient_transferred", by=MD, to_unit="U3")
+    assert (world.state(), due_in(world)) == ("assessment_due", minutes)
+
+
+def test_a_score_that_fell_again_keeps_no_short_limit() -> None:
+    world = stable()
+    for score, minutes in ((8, 30.0), (2, 120.0)):
+        world.now += MINUTE
+        world.place("news2_scored", news2=score)
+        world.place("assessment_completed", by=RT)
+        world.now += MINUTE
+        world.place("patient_transferred", by=MD, to_unit="U2")
+        assert due_in(world) == minutes
+
+
+def test_distress_found_by_whoever_assesses_is_treated_at_once_and_told_further() -> None:
+    world = staffed("northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.place("oxygen_changed", by=RN, flow_l_min=2)
+    world.now += MINUTE
+    world.place("assessment_completed", by=RT, distress=True)
+    assert (world.state(), due_in(world)) == ("assessed", 5)
+    world.now += MINUTE
+    world.place("oxygen_changed", by=RT, flow_l_min=4, spo2_percent=88)
+    assert (world.state(), due_in(world)) == ("titrating", 30)
+    world.now += MINUTE
+    assert world.place("assessment_completed", by=RN, distress=True).transitions == ("T-29",)
+    assert (world.state(), due_in(world)) == ("assessed", 5)
+    world.pass_time(5 * MINUTE)
+    assert (world.state(), world.owner(), due_in(world)) == ("escalated", "RT_LEAD", 5)
+    world.pass_time(5 * MINUTE)
+    assert (world.state(), world.owner(), due_in(world)) == ("escalated_to_provider", "PROVIDER", 5)
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize("state", ["assessed", "titrating"])
+def test_whoever_gets_sicker_while_being_treated_is_treated_sooner(state: str) -> None:
+    world = assessed()
+    if state == "titrating":
+        assert titrated(world, 90) == state
+    world.now += MINUTE
+    before = world.case().case.due
+    assert world.place("news2_scored", news2=8).transitions == ("T-28",)
+    assert (world.state(), due_in(world)) == (state, 30)
+    world.now += MINUTE
+    world.place("news2_scored", news2=8)
+    assert due_in(world) == 29, "the same news do not give more time"
+    assert before is not None
+    assert before > world.now + 30 * MINUTE
+
+
+def test_a_saturation_in_target_does_not_end_distress() -> None:
+    world = assessed()
+    world.now += MINUTE
+    world.place("assessment_completed", by=RT, distress=True)
+    assert titrated(world, 96) == "stable"
+    assert due_in(world) == 60
+    world.now += MINUTE
+    assert world.place("weaning_started", by=RT).transitions == ("T-38",)
+    assert due_in(world) == 5
+    world.now += MINUTE
+    world.place("assessment_completed", by=RT)
+    assert titrated(world, 96) == "stable"
+    assert due_in(world) == 480
+    world.now += MINUTE
+    assert world.place("weaning_started", by=RT).transitions == ("T-40",)
+
+
 # ── documentation ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 WAYS = {
@@ -290,6 +460,28 @@ def test_a_charge_nurse_who_must_find_a_provider_does_not_cosign_in_their_place(
     own = world.place("note_cosigned", by=CHARGE, facility="southgate", note_id="N1")
     assert (own.outcome, own.reason) == ("refused", "wrong_role")
     assert world.place("note_cosigned", by=MD, facility="southgate", note_id="N1").transitions == ("T-57",)
+
+
+@pytest.mark.parametrize(
+    ("arrow", "source", "still", "again"),
+    [
+        ("T-53", "undocumented_overdue", "still_undocumented", "T-71"),
+        ("T-59", "unsigned_overdue", "still_unsigned", "T-72"),
+    ],
+)
+def test_a_night_without_therapists_ends_at_the_charge_nurse(arrow: str, source: str, still: str, again: str) -> None:
+    world = staffed("northfield")
+    play(world, courses(OXYGEN, "northfield")[arrow, source], "northfield")
+    assert (world.state(), world.owner()) == (still, "CHARGE_NURSE")
+    world.pass_time(30 * MINUTE)
+    assert (world.state(), world.owner(), due_in(world)) == (still, "CHARGE_NURSE", 30)
+    assert world.journal(world.case().id)[-1]["transition"] == again
+    world.now += MINUTE
+    note: tuple[str, ...] = ("note_written", "note_signed") if still == "still_undocumented" else ("note_signed",)
+    for type in note:
+        assert world.place(type, by=RT, note_id="N1").outcome == "moved"
+    arrive(world)
+    assert world.state() == "complete"
 
 
 # ── filing ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

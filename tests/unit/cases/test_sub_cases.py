@@ -17,6 +17,7 @@ from functions.cases.ports import Signal
 from functions.cases.rows import Parent
 from functions.cases.settle import settle, tell_relatives
 from functions.cases.table import Delete, Key, Put, Update
+from statemachines.definition import Correlation
 from statemachines.expressions import Known
 from tests.support.invariants import follows, one_open_case, one_owner, steps_join, unbroken
 from tests.support.tables import Between, touches
@@ -521,6 +522,16 @@ def test_a_facility_that_stopped_running_the_other_workflow_is_a_fault_and_not_a
     order(ward)
     assert len(ward.kits) == 1
     assert wrong(ward) == []
+
+
+def test_one_of_several_cases_cannot_be_opened_by_another() -> None:
+    """The verifier finds it; an event of the parent must not open a case that nothing could be told."""
+    ward = about_to_order()
+    several = KIT.model_copy(update={"correlation": Correlation.RESULT})
+    ward.services = replace(ward.services, library=Library(ward.table, (leaving(needed=2), several)))
+    with pytest.raises(LookupError, match="for which result"):
+        order(ward)
+    assert ward.kits == []
 
 
 def test_a_case_with_nobody_to_open_it_for_is_a_fault() -> None:

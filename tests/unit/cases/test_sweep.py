@@ -11,7 +11,16 @@ from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.outcome import Placed
 from functions.cases.quarantine import quarantined
-from functions.cases.sweep import CHECK_EMR_SECONDS, LOOK_FOR_MIRROR_SECONDS, Looked, Mended, _look_again, mend, sweep
+from functions.cases.sweep import (
+    CHECK_EMR_SECONDS,
+    LOOK_FOR_MIRROR_SECONDS,
+    Looked,
+    Mended,
+    _look_again,
+    mend,
+    mend_followed,
+    sweep,
+)
 from functions.cases.table import Delete, Index, Key, Update
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, courses, play, staffed
@@ -117,6 +126,33 @@ def test_an_execution_that_ended_without_its_case_is_followed_by_a_new_generatio
     world.now += 60
     world.place("assessment_completed", by=RT)
     assert world.following.executions[row.id, 2].path == ["assessment_due", "assessed"]
+    assert violations(world) == []
+
+
+def test_an_execution_is_replaced_however_many_deadlines_pass_meanwhile() -> None:
+    world = running()
+    end_execution(world, "FAILED")
+    due = world.case().case.due
+    assert due is not None
+    world.now = due + 60
+    assert mended(world) == [Mended.OVERDUE]
+    assert look_at(world) == world.now, (
+        "the next sweep comes before the next deadline, and looks for what else it needs"
+    )
+    assert mended(world) == [Mended.RESTARTED]
+    assert world.case().generation == 2
+    assert violations(world) == []
+
+
+def test_a_deadline_that_passed_does_not_put_off_an_execution_that_ended() -> None:
+    world = running()
+    end_execution(world, "FAILED")
+    due = world.case().case.due
+    assert due is not None
+    world.now = due + 61
+    looked = mend_followed(world.services, world.case().id, world.mirrors)
+    assert [each.mended for each in looked] == [Mended.OVERDUE, Mended.RESTARTED]
+    world.following.run()
     assert violations(world) == []
 
 

@@ -59,6 +59,14 @@ def test_the_faults_of_a_malformed_document_are_located(tmp_path: Path) -> None:
     assert "transitions[1]" in text
 
 
+def test_two_workflows_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(diff, "oxygen@1", "critical_lab@1") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("baton diff: critical_lab@1 is another workflow (critical_lab) than oxygen@1 (oxygen): ")
+
+
 def overlays(folder: Path | None = None, network: int | None = None, of: Definition = OXYGEN) -> list[Policy]:
     return list(policies(argparse.Namespace(facilities=folder, network=network), [of, of]))
 

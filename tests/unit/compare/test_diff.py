@@ -187,6 +187,20 @@ def test_business_days_are_not_hours() -> None:
     assert only(compare(old, new)).code == "state.deadline"
 
 
+def test_a_time_that_is_counted_from_a_fact_is_another_time() -> None:
+    deadline = small.WATCHED.deadline
+    assert deadline is not None
+    counted = with_state(
+        SMALL, "watched", deadline=deadline.model_copy(update={"within": minutes(120, since=small.spo2)})
+    )
+    assert compare(counted, load(dump(counted))).changes == ()
+    assert only(compare(SMALL, counted)).sentence == "deadline 2 h → 2 h after spo2"
+    other = with_state(
+        SMALL, "watched", deadline=deadline.model_copy(update={"within": minutes(120, since=small.flow)})
+    )
+    assert only(compare(counted, other)).sentence == "deadline 2 h after spo2 → 2 h after flow"
+
+
 def test_a_limit_that_facilities_can_now_set_is_told_though_it_is_as_long() -> None:
     deadline = small.WRITTEN.deadline
     assert deadline is not None

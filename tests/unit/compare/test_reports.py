@@ -51,7 +51,7 @@ def test_nothing_is_said_in_one_line() -> None:
 def test_facilities_that_are_not_touched_or_do_not_fit_are_told() -> None:
     text = diff_text(diff(OXYGEN, with_state(OXYGEN, "awaiting_cosign", owner="RT_LEAD"), facilities().values()))
     assert "  touched: southgate\n  not touched: lakeside and northfield\n" in text
-    assert "all can move, from each of 20 open states" in text
+    assert "all can move, from each of 22 open states" in text
     unfit = diff(OXYGEN, without(OXYGEN, "parameters", lambda p: p.name != "adult_from"), facilities().values())
     assert "  lakeside: its overlay does not fit version 1: " in diff_text(unfit)
     assert "**its overlay does not fit version 1" in diff_markdown(unfit)
@@ -88,7 +88,7 @@ def test_a_state_with_a_target_for_one_facility_has_a_line_for_each() -> None:
     assert "titrating              moves → assessed" in lines
     assert any(line.startswith("filing ") and line.endswith("stays (at northfield)") for line in lines)
     assert "can move at lakeside and southgate only, from filing, confirming, filing_failed and filing_overdue" in lines
-    assert next(line for line in lines if line.startswith("can move from 16 states")).count("stable") == 1
+    assert next(line for line in lines if line.startswith("can move from 18 states")).count("stable") == 1
     assert "| `assessment_due` | moves (at northfield) |" in plan_markdown(made)
 
 
@@ -142,7 +142,7 @@ def test_networks_of_many_facilities_stay_readable() -> None:
         for n in range(40)
     ]
     several = [Policy.model_validate({**base.model_dump(), "facility": f"g{n}"}) for n in range(3)]
-    changed = with_arrow(with_parameter(OXYGEN, "assess_news2_5", default=50), "T-40", by=("RN",))
+    changed = with_arrow(with_parameter(OXYGEN, "assess_child", default=50), "T-40", by=("RN",))
     found = diff(OXYGEN, changed, [*many, *several])
     text = diff_text(found)
     assert "  [everywhere]" in text

@@ -10,6 +10,7 @@ from events.catalog import NoteSigned, NoteWritten, OxygenChanged
 from statemachines.compile.handoffs import csv_rows, markdown
 from statemachines.compile.wording import Wording
 from statemachines.definition import DEADLINE_MISSED, Definition, Duration, StateKind, Unit
+from statemachines.expressions import Comparator, Compare, Constant, FactOperand, IsKnown, ParameterOperand
 from statemachines.language import DEADLINE, T
 from statemachines.workflows import WORKFLOWS
 from tests.unit.compile.examples import CROSSING, DONE, OPEN, SMALL, a_state, a_workflow, flow, high, wanted
@@ -171,12 +172,31 @@ def test_what_baton_itself_causes_is_nobodys_to_take() -> None:
 
 
 def test_a_long_list_of_steps_is_told_by_those_that_it_leaves_out() -> None:
-    definition = WORKFLOWS["critical_lab"]
+    definition = WORKFLOWS["oxygen"]
     words = Wording(definition)
-    most = next(t.sources for t in definition.transitions if t.id == "T-60")
-    assert words.states(most) == "any open step except Resulted; To be called; Call overdue"
+    opened = [state for state in definition.states if state.kind is not StateKind.END]
+    most = tuple(state.name for state in opened[3:])
+    assert words.states(most) == f"any open step except {'; '.join(state.title for state in opened[:3])}"
     assert words.states(most[:8]).count(";") == 7
-    assert words.states(("resulted",)) == "Resulted"
+    assert words.states((opened[0].name,)) == opened[0].title
+
+
+def test_what_a_facility_switches_off_is_worded_without_a_bare_not() -> None:
+    words = Wording(SMALL)
+    switch = ParameterOperand(parameter="co-signature required")
+    on, off = (Compare(left=switch, comparator=Comparator.EQ, right=Constant(value=value)) for value in (True, False))
+    assert [words.provided(guard) for guard in (on, off, ~on, ~(on | off))] == [
+        "if co-signature required",
+        "unless co-signature required",
+        "unless co-signature required",
+        "unless (co-signature required or not co-signature required)",
+    ]
+    unknown = FactOperand(fact="distress")
+    assert (
+        words.provided(Compare(left=unknown, comparator=Comparator.EQ, right=Constant(value=False)))
+        == "if not distress"
+    )
+    assert words.provided(~IsKnown(fact="distress")) == "if distress is not known"
 
 
 def test_where_nothing_is_declared_the_page_says_that_the_event_is_refused() -> None:

@@ -206,6 +206,14 @@ def test_no_text_can_leave_its_box_whatever_the_readers_fonts(definition: Defini
 
 
 @every
+def test_no_text_begins_with_a_space_that_a_renderer_may_leave_out(
+    definition: Definition, pictures: dict[str, str]
+) -> None:
+    texts = [text.text or "" for text in ET.fromstring(pictures[definition.workflow]).iter(f"{SVG}text")]
+    assert [text for text in texts if text[:1].isspace()] == []
+
+
+@every
 def test_the_same_definition_gives_the_same_picture(definition: Definition, pictures: dict[str, str]) -> None:
     assert svg([dot(definition)]) == [pictures[definition.workflow]]
 

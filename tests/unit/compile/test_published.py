@@ -3,18 +3,26 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import local.check
 from events.catalog import OxygenOrdered
-from local.compile import PublishedVersionChanged, compile_workflows
+from local.check import found
+from local.compile import Faulty, NotReleasable, PublishedVersionChanged, Verify, compile_workflows, release
 from statemachines import published as loader
-from statemachines.definition import Definition, digest, load
+from statemachines.definition import Definition, Parameter, digest, load
+from statemachines.facilities import facilities
 from statemachines.language import T
+from statemachines.policy import Policy
+from statemachines.verify import Finding, Report, Severity, verifier
+from statemachines.verify.finding import Place
 from statemachines.workflows import WORKFLOWS
 from tests.unit.compile.examples import DONE, OPEN, SMALL, a_workflow
+from tests.unit.verify.good import FETCH, GOOD
 
 FILES = {"workflow.json", "digest", "asl.json", "diagram.svg", "diagram.mmd", "handoffs.md", "handoffs.csv"}
 
@@ -27,8 +35,17 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+def saying(*findings: Finding) -> Verify:
+    """Instead of the verifier, for whom the examples are too small to be without fault."""
+    return lambda _definition, _known: findings
+
+
 def compiled(folder: Path, *workflows: Definition, check: bool = False) -> list[str]:
-    return compile_workflows(check, workflows=workflows, folder=folder)
+    return compile_workflows(check, workflows=workflows, folder=folder, verify=saying())
+
+
+def released(folder: Path, *workflows: Definition, names: tuple[str, ...] = ()) -> list[str]:
+    return release(names, workflows=workflows, folder=folder, verify=saying())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -50,6 +67,12 @@ def test_every_workflow_is_published_in_its_newest_version() -> None:
         assert {file.name for file in loader.folder(name, definition.version).iterdir()} == FILES
 
 
+def test_there_is_a_list_of_released_versions() -> None:
+    """Without it nothing would be released, and nothing kept."""
+    assert (loader.FOLDER / loader.RELEASED).is_file()
+    assert set(loader.released()) <= set(loader.versions())
+
+
 # ── compiling ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_compiling_writes_every_file_once(folder: Path) -> None:
     written = compiled(folder, SMALL)
@@ -69,7 +92,7 @@ def test_a_check_names_what_is_missing_and_the_command_and_writes_nothing(folder
     assert contents(folder) == {}
 
 
-@pytest.mark.parametrize("name", sorted(FILES - {"digest"}))
+@pytest.mark.parametrize("name", sorted(FILES - {"digest", "workflow.json"}))
 def test_a_check_finds_a_stale_file_and_compiling_mends_it(folder: Path, name: str) -> None:
     compiled(folder, SMALL)
     file = folder / "small" / "1" / name
@@ -97,11 +120,18 @@ def test_a_published_version_never_changes(folder: Path) -> None:
     assert finding.startswith("changed: small 1 is published with other content")
     assert f"source has: transitions[{SMALL.transitions[-1].id}]. " in finding
     assert "new version" in finding
-    with pytest.raises(PublishedVersionChanged, match="delete statemachines/published/small/1"):
+    with pytest.raises(
+        PublishedVersionChanged, match=r"not released yet: .* or delete statemachines/published/small/1"
+    ):
         compiled(folder, CHANGED)
     assert contents(folder) == before
+
+
+def test_a_version_that_is_not_released_may_be_deleted_and_compiled_anew(folder: Path) -> None:
+    compiled(folder, SMALL)
     shutil.rmtree(folder / "small" / "1")
     assert compiled(folder, CHANGED)
+    assert load((folder / "small/1/workflow.json").read_bytes()) == CHANGED
 
 
 def test_without_its_pin_a_published_version_does_not_change_either(folder: Path) -> None:
@@ -134,6 +164,172 @@ def test_an_earlier_version_that_was_tampered_with_is_found(folder: Path) -> Non
     assert [finding.startswith(said) for finding in compiled(folder, NEXT, check=True)] == [True]
     with pytest.raises(PublishedVersionChanged, match="restore it"):
         compiled(folder, NEXT)
+
+
+TAMPERED = (
+    "changed: statemachines/published/small/1/workflow.json is not what was published (restore it from version control)"
+)
+
+
+@pytest.mark.parametrize("document", [b"{}", b"not JSON", None])
+def test_the_newest_version_is_not_overwritten_when_it_was_tampered_with(folder: Path, document: bytes | None) -> None:
+    compiled(folder, SMALL)
+    file = folder / "small" / "1" / "workflow.json"
+    file.write_bytes(file.read_bytes().replace(b"not signed in time", b"too late") if document is None else document)
+    before = contents(folder)
+    assert compiled(folder, SMALL, check=True) == [TAMPERED]
+    with pytest.raises(PublishedVersionChanged, match="is not what was published"):
+        compiled(folder, SMALL)
+    assert contents(folder) == before
+
+
+def test_a_document_that_is_only_written_otherwise_is_stale(folder: Path) -> None:
+    compiled(folder, SMALL)
+    file = folder / "small" / "1" / "workflow.json"
+    good = file.read_bytes()
+    file.write_bytes(good.replace(b"  ", b" "))
+    assert compiled(folder, SMALL) == ["statemachines/published/small/1/workflow.json"]
+    assert file.read_bytes() == good
+
+
+# ── verifying ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+FAULTY = GOOD.model_copy(
+    update={"states": tuple(s.model_copy(update={"deadline": None}) if s.name == "treated" else s for s in GOOD.states)}
+)
+
+
+def test_a_workflow_with_a_fault_is_not_published_and_nothing_is_written(folder: Path) -> None:
+    with pytest.raises(Faulty) as refused:
+        compile_workflows(False, workflows=(FETCH, FAULTY), folder=folder)
+    for part in ("BTN-401 error", "“Treated”", "at:       good, state treated", "mend:"):
+        assert part in str(refused.value)
+    assert contents(folder) == {}
+    said = compile_workflows(True, workflows=(FETCH, FAULTY), folder=folder)
+    assert any("BTN-401 error" in line for line in said)
+    assert compile_workflows(False, workflows=(FETCH, GOOD), folder=folder)
+    assert compile_workflows(True, workflows=(FETCH, GOOD), folder=folder) == []
+
+
+def test_a_new_version_with_a_fault_is_not_published_either(folder: Path) -> None:
+    compile_workflows(False, workflows=(FETCH, GOOD), folder=folder)
+    before = contents(folder)
+    with pytest.raises(Faulty, match="BTN-401"):
+        compile_workflows(False, workflows=(FETCH, FAULTY.model_copy(update={"version": 2})), folder=folder)
+    assert contents(folder) == before
+
+
+def set_above(parameter: Parameter) -> list[str]:
+    """Our facilities that set the parameter above its default."""
+    settings = {f.facility: f.parameters.get("oxygen", {}).get(parameter.name) for f in facilities().values()}
+    return [name for name, value in settings.items() if value is not None and value > parameter.default]  # type: ignore[operator]
+
+
+def test_a_fault_at_one_of_our_facilities_is_found_and_so_is_one_at_none() -> None:
+    oxygen = WORKFLOWS["oxygen"]
+    assert found(oxygen, WORKFLOWS) == ()
+    parameter = next(p for p in oxygen.parameters if p.maximum is not None and set_above(p))
+    narrow = parameter.model_copy(update={"maximum": parameter.default})
+    narrower = tuple(narrow if p.name == narrow.name else p for p in oxygen.parameters)
+    (fault,) = found(oxygen.model_copy(update={"parameters": narrower}), WORKFLOWS)
+    assert fault.code == "BTN-802"
+    assert set(fault.place.facilities) == set(set_above(parameter))
+    assert "BTN-401" in {finding.code for finding in found(FAULTY, {"fetch": FETCH})}
+
+
+def test_a_workflow_is_checked_under_our_facilities_and_under_its_own_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def check(definition: Definition, policies: Sequence[Policy] = (), **more: Any) -> Report:
+        asked.append([policy.facility for policy in policies])
+        return verifier.check(definition, policies, **more)
+
+    monkeypatch.setattr(local.check, "check", check)
+    found(WORKFLOWS["oxygen"], WORKFLOWS)
+    assert asked == [list(facilities()), []]
+
+
+def test_a_warning_is_shown_and_keeps_nothing_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warned = saying(Finding("BTN-508", Severity.WARNING, Place("small"), "hill names no shifts.", "Name them."))
+    assert compile_workflows(False, workflows=(SMALL,), folder=folder, verify=warned)
+    assert "BTN-508 warning  hill names no shifts." in capsys.readouterr().err
+    assert compile_workflows(True, workflows=(SMALL,), folder=folder, verify=warned) == []
+
+
+# ── releasing ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_releasing_lists_what_is_published_once(folder: Path) -> None:
+    compiled(folder, SMALL)
+    line = f"small 1 {digest(SMALL)}"
+    assert released(folder, SMALL) == [line]
+    assert (folder / loader.RELEASED).read_text() == f"{line}\n"
+    assert released(folder, SMALL) == []
+    compiled(folder, NEXT)
+    assert released(folder, NEXT) == [f"small 2 {digest(NEXT)}"]
+    assert loader.released(folder) == {("small", 1): digest(SMALL), ("small", 2): digest(NEXT)}
+    assert compiled(folder, NEXT, check=True) == []
+
+
+def test_only_the_named_workflows_are_released(folder: Path) -> None:
+    other = SMALL.model_copy(update={"workflow": "other"})
+    compiled(folder, SMALL, other)
+    assert released(folder, SMALL, other, names=("other",)) == [f"other 1 {digest(other)}"]
+    with pytest.raises(NotReleasable, match="not published: nothing"):
+        released(folder, SMALL, other, names=("nothing",))
+
+
+def test_what_is_not_current_is_not_released(folder: Path) -> None:
+    compiled(folder, SMALL)
+    (folder / "small/1/asl.json").write_text("{}")
+    with pytest.raises(NotReleasable, match=r"stale: statemachines/published/small/1/asl\.json"):
+        released(folder, SMALL)
+    assert not (folder / loader.RELEASED).exists()
+
+
+def test_a_released_version_does_not_change_though_all_its_files_were_changed_with_its_source(folder: Path) -> None:
+    compiled(folder, SMALL)
+    released(folder, SMALL)
+    lines = (folder / loader.RELEASED).read_bytes()
+    shutil.rmtree(folder / "small")
+    (changed,) = (line for line in compiled(folder, CHANGED, check=True) if not line.startswith("missing:"))
+    assert changed.startswith("changed: small 1 is released with other content than its source has")
+    assert changed.endswith("A released version never changes: give the workflow a new version")
+    with pytest.raises(PublishedVersionChanged, match="never changes"):
+        compiled(folder, CHANGED)
+    elsewhere = folder.parents[1] / "elsewhere" / "statemachines" / "published"
+    elsewhere.mkdir(parents=True)
+    compiled(elsewhere, CHANGED)
+    shutil.copytree(elsewhere / "small", folder / "small")
+    said = compiled(folder, CHANGED, check=True)
+    assert "changed: statemachines/published/small/1/workflow.json is not what was released" in said[0]
+    with pytest.raises(PublishedVersionChanged, match="is not what was released"):
+        compiled(folder, CHANGED)
+    assert (folder / loader.RELEASED).read_bytes() == lines
+
+
+def test_a_released_version_is_not_removed(folder: Path) -> None:
+    compiled(folder, SMALL)
+    released(folder, SMALL)
+    compiled(folder, NEXT)
+    shutil.rmtree(folder / "small" / "1")
+    said = "missing: statemachines/published/small/1 is released (restore it from version control)"
+    assert compiled(folder, NEXT, check=True) == [said]
+    with pytest.raises(PublishedVersionChanged, match="small/1 is released"):
+        compiled(folder, NEXT)
+    compiled(folder, SMALL)
+    assert compiled(folder, SMALL, check=True) == [], "what was released, from its own source"
+
+
+def test_the_loader_reads_no_released_version_that_was_changed(loaded: Path) -> None:
+    (loaded / loader.RELEASED).write_text(f"small 1 {digest(SMALL)}\nsmall 2 {digest(SMALL)}\n")
+    assert loader.published("small", 1) == SMALL
+    with pytest.raises(loader.ChangedAfterPublishing, match="released is"):
+        loader.published("small", 2)
+
+
+@pytest.mark.parametrize("line", ["small 1", "small one abc", "small 1 abc\nsmall 1 def", ""])
+def test_a_list_that_cannot_be_read_is_told_by_its_line(folder: Path, line: str) -> None:
+    (folder / loader.RELEASED).write_text(f"# a remark\n{line}\n")
+    with pytest.raises(loader.MalformedReleases, match=r"RELEASED, line [23]: "):
+        loader.released(folder)
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

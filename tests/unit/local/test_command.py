@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from cdk.grants import FUNCTIONS
 from functions.cases.commands import Refused
 from local import command
-from local.compile import PublishedVersionChanged
+from local.compile import Faulty, PublishedVersionChanged
 from local.demo import run
 from local.demo.interference import Interference
 from local.demo.stage import TooLate
@@ -23,6 +23,7 @@ from local.problem import Problem
 from local.running import NotUp, StackFailed
 from statemachines.compile.asl import NotCompilable
 from statemachines.policy import UnknownInPolicy
+from statemachines.published import MalformedReleases
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ from statemachines.policy import UnknownInPolicy
         (NotCompilable("no state"), "no state"),
         (NotDrawn("no picture"), "no picture"),
         (UnknownInPolicy("no parameter"), "no parameter"),
+        (MalformedReleases("line 3"), "line 3"),
         (Refused("wrong_role", "belongs to RT"), "belongs to RT"),
         (Problem("no cases begin with 'x'"), "no cases begin with 'x'"),
     ],
@@ -144,3 +146,29 @@ def test_sending_nothing_good_fails_before_a_stack_is_looked_for(
     empty.touch()
     assert command.main(["send", str(empty)]) == 1
     assert "holds no event" in capsys.readouterr().err
+
+
+def test_compiling_with_a_fault_fails_with_its_findings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty(**_: object) -> list[str]:
+        raise Faulty("BTN-401 error  nobody is told")
+
+    monkeypatch.setattr("local.compile.compile_workflows", faulty)
+    assert command.main(["compile"]) == 1
+    assert "BTN-401" in capsys.readouterr().err
+
+
+def test_releasing_is_asked_for_and_never_together_with_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def release(names: list[str]) -> list[str]:
+        asked.append(names)
+        return []
+
+    monkeypatch.setattr("local.compile.release", release)
+    assert command.main(["compile", "--release", "oxygen"]) == 0
+    assert command.main(["compile", "--release"]) == 0
+    assert asked == [["oxygen"], []]
+    with pytest.raises(SystemExit):
+        command.main(["compile", "--check", "--release"])

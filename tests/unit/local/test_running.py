@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,10 @@ from local.supervisor import MODULE, READY, wait
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """A process that is named like a supervisor and waits."""
     started = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", MODULE], stdin=subprocess.PIPE)
+    end = time.monotonic() + 10
+    while MODULE not in psutil.Process(started.pid).cmdline():  # forked, and not yet the program that was asked for
+        assert time.monotonic() < end
+        time.sleep(0.01)
     yield started
     started.kill()
     started.wait()

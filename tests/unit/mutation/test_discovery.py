@@ -26,7 +26,9 @@ def _found(root: Path, source: str, file: str = "functions/cases/sweep.py") -> d
 def _changed(root: Path, mutation: Mutation, source: str) -> str:
     assert parses(mutation, root)
     after = mutation.source(root).decode()
-    return "\n".join(new.strip() for new, old in zip(after.splitlines(), source.splitlines(), strict=False) if new != old)
+    return "\n".join(
+        new.strip() for new, old in zip(after.splitlines(), source.splitlines(), strict=False) if new != old
+    )
 
 
 @pytest.mark.parametrize(

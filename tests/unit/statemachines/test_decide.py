@@ -6,11 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from events.catalog import WeaningStarted
+from statemachines.deadlines import due
 from statemachines.decide import MAX_DEFERRED, MAX_MOVES, Outcome, Reason
-from statemachines.definition import DEADLINE_MISSED
+from statemachines.definition import (
+    DEADLINE_MISSED,
+    Deadline,
+    Definition,
+    Duration,
+    Sooner,
+    ValueType,
+)
 from statemachines.expressions import Known
-from statemachines.policy import Policy
-from tests.unit.statemachines.small import NOW, PLAIN, Run
+from statemachines.language import business_days, fact, happened, minutes, sooner
+from statemachines.policy import Calendar, Policy
+from tests.unit.statemachines.small import NOW, PLAIN, SMALL, Run
 
 RT, RN, LEAD = "RT-LINDEN:RT", "RN-ASH:RN", "LEAD-ELM:LEAD"
 
@@ -296,6 +306,76 @@ def test_a_missed_deadline_begins_a_new_wait() -> None:
     decision = run.take(DEADLINE_MISSED)
     assert decision.move is not None
     assert (decision.move.transition, decision.move.due) == ("S-5", NOW + 7200)
+
+
+WEANED = fact("weaned", "weaning", ValueType.BOOLEAN, happened(WeaningStarted))
+
+
+def _counted(within: Duration, *sooner: Sooner) -> Definition:
+    """The small workflow, in which the first step's time counts from when weaning began."""
+    first = SMALL.state("waiting").model_copy(
+        update={
+            "deadline": Deadline(within=within, sooner=sooner),
+            "records": {**SMALL.state("waiting").records, "weaning_started": "noted"},
+            "defers": {},
+        }
+    )
+    states = tuple(first if state.name == "waiting" else state for state in SMALL.states)
+    return SMALL.model_copy(update={"facts": (*SMALL.facts, WEANED.fact), "states": states})
+
+
+def test_a_limit_may_count_from_when_something_first_happened() -> None:
+    run = Run(_counted(minutes(60, since=WEANED))).opened()
+    assert run.case.due == NOW + 3600, "it has not happened: from entering"
+    run.now = NOW + 1200
+    run.take("weaning_started", at=NOW + 600)
+    run.take("weaning_started", at=NOW + 1200)
+    assert run.facts["weaned"] == Known(True, NOW + 600), "when it first did"
+    run.take("spo2_observed", at=NOW + 1200, spo2_percent=95)
+    assert run.take("assessment_completed", RT, at=NOW + 1200).move is not None
+    run.now = NOW + 3000
+    run.take("spo2_observed", at=NOW + 2900, spo2_percent=90)
+    back = run.take("assessment_completed", RT)
+    assert back.move is not None
+    assert (back.move.target, back.move.entered) == ("waiting", NOW + 3000)
+    assert back.move.due == NOW + 600 + 3600
+
+
+def test_a_limit_counted_from_long_ago_is_over_at_once_and_a_reminder_gives_all_of_it() -> None:
+    run = Run(_counted(minutes(60, since=WEANED)), state="watched", entered=NOW)
+    run.take("weaning_started")
+    run.now = NOW + 9000
+    run.take("spo2_observed", spo2_percent=90)
+    back = run.take("assessment_completed", RT)
+    assert back.move is not None
+    assert back.move.due == NOW + 9000, "never before it began"
+    reminded = run.take(DEADLINE_MISSED)
+    assert reminded.move is not None
+    assert reminded.move.due == NOW + 9000 + 3600, "or it would be reminded without end"
+
+
+def test_a_limit_never_counts_from_later_than_the_state_began() -> None:
+    run = Run(_counted(minutes(60, since=WEANED))).opened()
+    run.now = NOW + 600
+    run.take("weaning_started")
+    run.take("spo2_observed", at=NOW + 500, spo2_percent=95)
+    falling = run.take("spo2_observed", at=NOW + 600, spo2_percent=85)
+    assert falling.move is not None
+    assert falling.move.due is not None
+    assert falling.move.due <= NOW + 3600
+
+
+def test_a_shorter_limit_may_count_from_it_too_in_business_days() -> None:
+    days = business_days(1, since=WEANED)
+    assert (days.since, minutes(3).since) == ("weaned", None)
+    definition = _counted(business_days(9), sooner(WEANED.known, days, "weaning"))
+    run = Run(definition, state="watched", entered=NOW)
+    run.take("weaning_started")
+    run.now = NOW + 86_400
+    run.take("spo2_observed", spo2_percent=90)
+    back = run.take("assessment_completed", RT)
+    assert back.move is not None
+    assert back.move.due == due(business_days(1), NOW, {}, Calendar())
 
 
 # ── deferred events ──────────────────────────────────────────────────────────────────────────────────────────────────────

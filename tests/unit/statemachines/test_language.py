@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -134,3 +135,10 @@ def test_a_machine_finds_what_a_definition_says() -> None:
     assert machine.performing(("RT",)) == {"RT"}
     wider = Machine(SMALL, PLAIN.model_copy(update={"performed_by": {"RT": ("RN",)}}))
     assert wider.performing(("RT",)) == {"RT", "RN"}
+
+
+def test_a_digest_is_of_the_document_without_empty_fields_so_a_later_empty_field_changes_none() -> None:
+    for definition in WORKFLOWS.values():
+        document = json.loads(dump(definition))
+        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert digest(definition) == hashlib.sha256(canonical.encode()).hexdigest()

@@ -11,14 +11,15 @@ import pytest
 
 import statemachines.decide
 import tests.support.interpreter
+import tests.traces.record
 import tests.traces.trace
 from statemachines.deadlines import due
 from statemachines.definition import Definition, Duration, digest
 from statemachines.machine import Arrow, Machine
 from statemachines.policy import Policy
-from statemachines.published import published, versions
+from statemachines.published import ChangedAfterPublishing, published, versions
 from statemachines.routing import Assignment, route
-from tests.traces.record import COMMAND, RecordedAlready, record, told
+from tests.traces.record import COMMAND, RecordedAlready, ReleasedOtherwise, main, record, told
 from tests.traces.trace import FOLDER, arrows, dump, recordings, replay
 from tests.unit.statemachines.small import PLAIN, SMALL
 
@@ -260,3 +261,24 @@ def test_another_definition_under_the_same_version_is_recorded_anew(tmp_path: Pa
     assert [(each.policy.facility, each.digest) for each in recordings("small", 1, tmp_path)] == [
         ("plain", digest(other))
     ]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_another_definition_of_a_released_version_is_not_recorded(tmp_path: Path, again: bool) -> None:
+    releases = {("small", 1): digest(SMALL)}
+    record(SMALL, [PLAIN], within=tmp_path, releases=releases)
+    before = (tmp_path / "small" / "1" / "plain.json").read_bytes()
+    with pytest.raises(ReleasedOtherwise, match=r"small 1 is released .* new version"):
+        record(SMALL.model_copy(update={"title": "Other"}), [PLAIN], again=again, within=tmp_path, releases=releases)
+    assert (tmp_path / "small" / "1" / "plain.json").read_bytes() == before
+
+
+def test_the_command_refuses_what_was_released_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def changed(*_: object) -> Definition:
+        raise ChangedAfterPublishing("oxygen 1 has another digest than was released")
+
+    monkeypatch.setattr(tests.traces.record, "published", changed)
+    assert main(["oxygen"]) == 1
+    assert capsys.readouterr().err.startswith("refused: oxygen 1 has another digest")

@@ -44,8 +44,9 @@ def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def test_all_workflows_under_all_facilities(capsys: pytest.CaptureFixture[str]) -> None:
-    baton_check("--json")
+    assert baton_check("--json") == 0
     report = said(capsys)
+    assert report["errors"] == 0, "no workflow of this folder is shipped with a fault"
     assert [each["source"] for each in report["workflows"]] == list(WORKFLOWS)
     assert {each["facilities"] for each in report["workflows"]} == {len(facilities())}
     assert report["distinct_machines"] == sum(each["distinct_machines"] for each in report["workflows"])
@@ -104,6 +105,21 @@ def test_a_malformed_overlay_is_told_where(folder: Path, capsys: pytest.CaptureF
     assert [finding["place"]["path"] for finding in report["overlays"]] == ["$.always_staffed", "$.always_staffd"]
 
 
+def test_a_source_is_told_by_which_name_its_workflow_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert baton_check("statemachines/workflows/oxygen.py") == 2
+    assert "baton check WORKFLOW" in capsys.readouterr().err
+
+
+def test_one_facility_is_counted_as_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = folder / "one"
+    one.mkdir()
+    (one / "hill.json").write_text(dump_policy(POLICIES[0]))
+    baton_check(folder / "good.json", folder / "fetch.json", "--facilities", one)
+    assert "under 1 facility:" in capsys.readouterr().out
+    baton_check(folder / "good.json", folder / "fetch.json", "--facilities", folder / "hospitals")
+    assert f"under {len(POLICIES)} facilities:" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [("nothing",), ("--network", "0"), ("--facilities", "/nowhere")])
 def test_arguments_that_cannot_be_followed(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert baton_check(*arguments) == 2
@@ -111,8 +127,9 @@ def test_arguments_that_cannot_be_followed(arguments: tuple[str, ...], capsys: p
 
 
 def test_a_network_of_generated_facilities(capsys: pytest.CaptureFixture[str]) -> None:
-    baton_check("--json", "--network", "12")
+    assert baton_check("--json", "--network", "12") == 0
     report = said(capsys)
+    assert report["errors"] == 0
     assert {each["facilities"] for each in report["workflows"]} == {12}
     assert report["distinct_machines"] > 2 * len(WORKFLOWS)
 
@@ -121,6 +138,49 @@ def test_the_same_seed_gives_the_same_facilities() -> None:
     ours = list(WORKFLOWS.values())
     assert list(network(20, ours)) == list(network(20, ours))
     assert list(network(20, ours, seed=1)) != list(network(20, ours, seed=2))
+
+
+def test_a_generated_network_has_every_kind_of_facility() -> None:
+    ours = list(WORKFLOWS.values())
+    facilities = list(network(160, ours))
+    last = facilities[0].always_staffed
+    roles = {role.code for definition in ours for role in definition.roles}
+    off = [(f, shift, roles - set(shift.staffed)) for f in facilities for shift in f.shifts if shift.name != "day"]
+    assert {shift.name for _, shift, _ in off} == {"evening", "night", "weekend"}
+    assert set().union(*(missing for _, _, missing in off)) == roles - {last}, "each role is missing somewhere"
+    assert {len(missing) for _, _, missing in off} >= {0, 1, 2, 3, 5, 8}, "several at once"
+    assert any({"RT", "RT_LEAD"} <= missing for _, _, missing in off)
+    assert any({"RN", "RT", "PROVIDER"} <= missing for _, _, missing in off)
+    assert any(
+        set(others) <= set(shift.staffed)
+        for f, shift, missing in off
+        for role, others in f.performed_by.items()
+        if role in missing
+    ), "somebody does the work of a role that is missing"
+    performed = {role for f in facilities for role in f.performed_by}
+    assert performed >= {"RT", "RN", "LAB", "PCP", "CLINIC_RN", "CASE_MANAGER", "RT_LEAD"}
+    assert max(len(others) for f in facilities for others in f.performed_by.values()) == 2
+    chains = {f.fallbacks["RT"] for f in facilities if "RT" in f.fallbacks}
+    assert ("CHARGE_NURSE",) in chains, "shortened"
+    assert any("RT_LEAD" in chain for chain in chains), "with the senior whom the workflows name"
+    assert any(set(chain) - {"RT_LEAD", "CHARGE_NURSE"} for chain in chains), "and longer"
+    documented = {f.parameters["oxygen"].get("documentation", "as by default") for f in facilities}
+    assert documented == {"signed_note", "cosigned_note", "flowsheet_comment", "as by default"}
+    assert {f.parameters["home_oxygen_order"].get("cosignature") for f in facilities} == {True, False, None}
+    assert len({f.calendar.holidays for f in facilities}) > 100
+    assert len({f.calendar.time_zone for f in facilities}) == 4
+
+
+def test_workflows_are_right_under_a_generated_network_and_one_that_was_not_is_found() -> None:
+    """Documentation that is late was once told to the therapy lead alone, who is missing at night with the therapists."""
+    facilities = list(network(160, list(WORKFLOWS.values())))
+    others = dict(WORKFLOWS)
+    for definition in WORKFLOWS.values():
+        assert check(definition, facilities, others=others).findings == (), definition.workflow
+    oxygen = WORKFLOWS["oxygen"]
+    before = tuple(t.model_copy(update={"target": None}) if t.id == "T-53" else t for t in oxygen.transitions)
+    found = check(oxygen.model_copy(update={"transitions": before}), facilities, others=others).findings
+    assert "BTN-405" in {finding.code for finding in found}
 
 
 def test_generated_facilities_fit_every_workflow() -> None:

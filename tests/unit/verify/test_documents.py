@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,11 @@ import jsonschema
 import pytest
 
 from statemachines.definition import Definition, dump
+from statemachines.draft import questions
 from statemachines.facilities import facilities
 from statemachines.policy import Policy
 from statemachines.policy import dump as dump_policy
-from statemachines.verify import Finding, schema, verify
+from statemachines.verify import Finding, codes, schema, verify
 from statemachines.verify.document import read_policy, read_workflow
 from statemachines.workflows import WORKFLOWS
 from tests.unit.verify.good import FETCH, GOOD, POLICIES
@@ -192,3 +194,10 @@ def test_a_stale_file_is_noticed(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     )
     assert schema.main(["--check"]) == 1
     assert "README.md" in capsys.readouterr().out
+
+
+def test_the_page_of_codes_has_every_finding_and_every_question_of_a_draft_once() -> None:
+    page = schema.FILES["README.md"].read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(BTN-\d{3})`", page, re.MULTILINE)
+    assert listed == [code.id for code in (*codes.CODES, *questions.CODES)]
+    assert page.index("## What `baton draft` asks") < page.index(f"`{questions.CODES[0].id}`")

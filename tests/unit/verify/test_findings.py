@@ -68,11 +68,11 @@ def test_a_guard_that_never_holds_says_why(draft: Draft, says: str) -> None:
 
 
 def test_every_planted_finding_has_words_and_a_mend() -> None:
-    for code, name, change, must in cases():
-        for finding in change(Draft()).findings() if must else ():
-            assert finding.sentence[-1] in ".?", (code.id, name, finding.sentence)
-            assert finding.mend, (code.id, name)
-            assert finding.as_dict()["place"], (code.id, name)
+    for case in cases():
+        for finding in case.change(Draft()).findings() if case.must else ():
+            assert finding.sentence[-1] in ".?", (case.code.id, case.name, finding.sentence)
+            assert finding.mend, (case.code.id, case.name)
+            assert finding.as_dict()["place"], (case.code.id, case.name)
 
 
 def test_overlays_that_are_alike_are_checked_once() -> None:

@@ -10,7 +10,7 @@ from functions.cases.outcome import Placed
 from functions.cases.rows import CaseRow
 from statemachines.workflows import WORKFLOWS
 from tests.support.world import START, ScriptedStep, World
-from tests.unit.workflows.ways import somebody
+from tests.unit.workflows.ways import ABOUT, somebody
 
 ROLES = sorted({role.code for definition in WORKFLOWS.values() for role in definition.roles})
 MONTH_HOURS = 31 * 24.0
@@ -30,14 +30,24 @@ class Hospital(World):
         self.on_shift(*(f"{somebody(role)}:{role}" for role in ROLES), facility=facility, hours=MONTH_HOURS)
 
     def tell(self, workflow: str, type: str, by: str | None = None, *, after: float = 60, **event: Any) -> Placed:
-        """Something happens a minute later; the answer is that of one workflow. ``by`` is a role, "ID:ROLE", or the registration."""
+        """Something happens a minute later; the answer is that of one workflow. ``by`` is a role, "ID:ROLE", or the registration.
+
+        What is told of a result is told of the result R1, unless ``event`` names another.
+        """
+        return self.tell_all(workflow, type, by, after=after, **event)[0]
+
+    def tell_all(
+        self, workflow: str, type: str, by: str | None = None, *, after: float = 60, **event: Any
+    ) -> list[Placed]:
+        """The same, with the answer of each of the workflow's cases that it is for."""
         self.now += after
+        event = {**ABOUT, **event} if "result_id" in CATALOG[type].model.model_fields else event
         by = by or (None if CATALOG[type].observation else "REGISTRATION")
         person = by if by is None or ":" in by else f"{somebody(by)}:{by}"
         answers = take_in(self.services, self.raw(type, by=person, facility=self.facility, **event))
         assert isinstance(answers, list), answers
         self.following.run()
-        return next(answer for answer in answers if answer.workflow == workflow)
+        return [answer for answer in answers if answer.workflow == workflow]
 
     def of(self, workflow: str) -> CaseRow:
         """The newest case of a workflow."""

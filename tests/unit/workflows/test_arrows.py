@@ -26,6 +26,9 @@ WITHOUT_THEM = {
 }
 """What a facility's policy switches off: southgate calls every critical result, and only southgate wants a co-signature."""
 
+KEPT_FOR_LATER = {"critical_lab": {("T-06", "resulted"), ("T-71", "resulted")}}
+"""What is taken only after an event that was kept for a later state; test_critical_lab.py takes them."""
+
 every = pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=lambda d: d.workflow)
 
 
@@ -82,7 +85,8 @@ def test_refused_for_a_wrong_role(definition: Definition, facility: str, step: S
 @every
 def test_every_arrow_is_taken_somewhere(definition: Definition) -> None:
     taken = {key for facility in FACILITIES for key in ways(definition.workflow, facility)}
-    assert {(t.id, source) for t in definition.transitions for source in (t.sources or (None,))} - taken == set()
+    every = {(t.id, source) for t in definition.transitions for source in (t.sources or (None,))}
+    assert every - taken == KEPT_FOR_LATER.get(definition.workflow, set())
 
 
 @every

@@ -9,6 +9,7 @@ import pytest
 
 from functions.cases.commands import Command, Person, override
 from functions.cases.outcome import Placed
+from functions.cases.rows import CaseRow
 from tests.support.invariants import violations
 from tests.unit.workflows.hospital import Hospital
 from tests.unit.workflows.ways import RESULT
@@ -263,20 +264,26 @@ def test_ordered_is_not_carried_out() -> None:
     assert hospital.at(LAB) == "closed"
 
 
-# ── corrected, withdrawn, another one ────────────────────────────────────────────────────────────────────────────────────
+# ── corrected, withdrawn ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+HARMLESS = {**RESULT, "potassium_mmol_l": 4.4}
+
+
+def correct(hospital: Hospital, potassium: float) -> str:
+    tell(hospital, "result_corrected", **{**RESULT, "potassium_mmol_l": potassium})
+    return hospital.at(LAB)
 
 
 def test_a_correction_before_anybody_was_told_ends_the_case() -> None:
     hospital = to_be_called()
-    tell(hospital, "result_corrected", **{**RESULT, "potassium_mmol_l": 4.4})
-    assert hospital.at(LAB) == "not_critical"
+    assert correct(hospital, 4.4) == "not_critical"
 
 
 def test_a_correction_after_it_was_told_is_told_to_those_who_know_the_first_value() -> None:
     """42 CFR 493.1291(k)."""
     hospital = acknowledged()
-    tell(hospital, "result_corrected", **{**RESULT, "potassium_mmol_l": 4.4})
-    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("corrected", "LAB")
+    assert (correct(hospital, 4.4), hospital.owned_by(LAB)) == ("corrected", "LAB")
     assert (hospital.miss(LAB), hospital.owned_by(LAB)) == ("correction_overdue", "CHARGE_NURSE")
     tell(hospital, "correction_acknowledged", "PROVIDER")
     assert hospital.at(LAB) == "correction_known"
@@ -285,8 +292,7 @@ def test_a_correction_after_it_was_told_is_told_to_those_who_know_the_first_valu
 
 def test_a_corrected_value_that_is_still_critical_is_called_again() -> None:
     hospital = ordered()
-    tell(hospital, "result_corrected", **{**RESULT, "potassium_mmol_l": 2.1})
-    assert hospital.at(LAB) == "notify_due"
+    assert correct(hospital, 2.1) == "notify_due"
 
 
 @pytest.mark.parametrize(("begin", "state"), [(to_be_called, "withdrawn"), (read_back, "corrected")])
@@ -296,13 +302,235 @@ def test_a_result_that_is_withdrawn_is_forgotten_or_taken_back(begin: Any, state
     assert hospital.at(LAB) == state
 
 
-def test_another_critical_result_is_called_too_and_an_expected_one_is_not() -> None:
-    hospital = ordered()
-    repeat = {**RESULT, "result_id": "R2", "potassium_mmol_l": 6.5, "trending_to_normal": True}
-    assert tell(hospital, "critical_result_reported", **repeat).outcome == "recorded"
-    assert hospital.at(LAB) == "action_ordered"
-    tell(hospital, "critical_result_reported", **{**RESULT, "result_id": "R3", "potassium_mmol_l": 7.4})
+def corrected_and_still_critical() -> Hospital:
+    hospital = read_back()
+    assert correct(hospital, 6.9) == "notify_due"
+    return hospital
+
+
+def transferred_on_the_phone() -> Hospital:
+    hospital = on_the_phone()
+    tell(hospital, "patient_transferred", to_unit="U2")
     assert hospital.at(LAB) == "notify_due"
+    return hospital
+
+
+def not_read_back_in_time() -> Hospital:
+    hospital = on_the_phone()
+    assert hospital.miss(LAB) == "notify_overdue"
+    return hospital
+
+
+def read_back_wrongly_to_the_unit() -> Hospital:
+    hospital = to_be_called()
+    assert hospital.miss(LAB) == "notify_overdue"
+    tell(hospital, "result_read_back", "CHARGE_NURSE", identifiers_confirmed=1, value_confirmed=True)
+    assert hospital.at(LAB) == "notify_overdue"
+    return hospital
+
+
+def told_to_somebody_else() -> Hospital:
+    hospital = to_be_called()
+    tell(hospital, "result_called", "LAB", recipient_id="RN-YEW", cares_for_patient=False)
+    assert hospital.at(LAB) == "notify_due"
+    return hospital
+
+
+def called_before_it_was_verified() -> Hospital:
+    hospital = reported()
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    assert hospital.at(LAB) == "resulted"
+    return hospital
+
+
+def expected_and_known(type: str, **data: Any) -> Hospital:
+    hospital = reported(values={"chronic_disease": True})
+    tell(hospital, "result_verified", "LAB")
+    tell(hospital, type, "PROVIDER", **data)
+    assert hospital.at(LAB) == "suppressed_expected"
+    return hospital
+
+
+def expected_and_acknowledged() -> Hospital:
+    return expected_and_known("result_acknowledged")
+
+
+def expected_and_ordered_for() -> Hospital:
+    return expected_and_known("action_ordered", order_id="O1")
+
+
+def expected_and_decided_on() -> Hospital:
+    return expected_and_known("no_action_needed", reason="dialysis is due")
+
+
+TOLD_BEFORE = [
+    corrected_and_still_critical, transferred_on_the_phone, not_read_back_in_time, read_back_wrongly_to_the_unit,
+    told_to_somebody_else, expected_and_acknowledged, expected_and_ordered_for, expected_and_decided_on,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("begin", TOLD_BEFORE)
+def test_once_anybody_was_told_a_correction_is_told_to_them(begin: Any) -> None:
+    """42 CFR 493.1291(k), wherever the case stands when it is corrected."""
+    hospital = begin()
+    assert correct(hospital, 4.4) == "corrected"
+
+
+@pytest.mark.parametrize("begin", [*TOLD_BEFORE, called_before_it_was_verified])
+def test_once_anybody_was_told_a_withdrawal_is_told_to_them(begin: Any) -> None:
+    hospital = begin()
+    tell(hospital, "result_withdrawn", "LAB", reason="haemolysed")
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("corrected", "LAB")
+    assert violations(hospital) == []
+
+
+def test_what_was_called_and_is_verified_as_harmless_is_told() -> None:
+    hospital = called_before_it_was_verified()
+    assert correct(hospital, 4.4) == "resulted"
+    tell(hospital, "result_verified", "LAB")
+    assert hospital.at(LAB) == "corrected"
+    assert violations(hospital) == []
+
+
+def test_what_is_reported_again_is_no_news_to_those_who_know_it() -> None:
+    hospital = acknowledged()
+    before = hospital.of(LAB).case
+    again = tell(hospital, "critical_result_reported", **HARMLESS)
+    assert (again.outcome, hospital.of(LAB).case) == ("refused", before)
+
+
+def test_what_is_reported_again_as_critical_after_a_correction_is_called_again() -> None:
+    hospital = acknowledged()
+    assert correct(hospital, 4.4) == "corrected"
+    assert tell(hospital, "critical_result_reported", **HARMLESS).outcome == "recorded"
+    tell(hospital, "critical_result_reported", **RESULT)
+    assert hospital.at(LAB) == "notify_due"
+
+
+@pytest.mark.parametrize("correction", [6.9, 2.1])
+def test_an_order_for_the_first_value_that_is_done_later_does_not_close_the_case(correction: float) -> None:
+    hospital = ordered()
+    assert correct(hospital, correction) == "notify_due"
+    assert tell(hospital, "action_completed", "RN", order_id="O1").outcome == "deferred"
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "RN", **READ_BACK)
+    tell(hospital, "result_acknowledged", "PROVIDER")
+    tell(hospital, "action_ordered", "PROVIDER", order_id="O2")
+    assert hospital.at(LAB) == "action_ordered"
+    tell(hospital, "action_completed", "RN", order_id="O2")
+    assert hospital.at(LAB) == "closed"
+    assert violations(hospital) == []
+
+
+def test_an_order_that_the_emr_never_showed_is_done_all_the_same() -> None:
+    hospital = acknowledged()
+    hospital.look.outcomes.insert(0, "missing")
+    tell(hospital, "action_ordered", "PROVIDER", order_id="O2")
+    assert tell(hospital, "action_completed", "RN", order_id="O1").outcome == "recorded"
+    assert hospital.at(LAB) == "order_missing"
+    tell(hospital, "action_completed", "RN", order_id="O2")
+    assert hospital.at(LAB) == "closed"
+
+
+# ── several results at a time ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+SODIUM = {**RESULT, "result_id": "R2", "potassium_mmol_l": None, "sodium_mmol_l": 110}
+
+
+def case_of(hospital: Hospital, result: str) -> CaseRow:
+    (row,) = (row for row in hospital.cases() if row.case.facts["result_id"].value == result)
+    return row
+
+
+def at(hospital: Hospital) -> tuple[str, str]:
+    """Where the results R1 and R2 stand."""
+    return case_of(hospital, "R1").state, case_of(hospital, "R2").state
+
+
+def through_the_call(hospital: Hospital, result: str) -> None:
+    tell(hospital, "result_verified", "LAB", result_id=result)
+    tell(hospital, "result_called", "LAB", result_id=result, recipient_id="RN-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "RN", result_id=result, **READ_BACK)
+    tell(hospital, "result_acknowledged", "PROVIDER", result_id=result)
+
+
+def two_results(first: Any = reported) -> Hospital:
+    hospital: Hospital = first()
+    tell(hospital, "critical_result_reported", **SODIUM)
+    return hospital
+
+
+def test_a_result_that_is_withdrawn_leaves_the_other_to_be_called() -> None:
+    hospital = two_results()
+    tell(hospital, "result_withdrawn", "LAB", result_id="R2", reason="haemolysed")
+    assert at(hospital) == ("resulted", "withdrawn")
+    tell(hospital, "result_verified", "LAB")
+    assert at(hospital) == ("notify_due", "withdrawn")
+    assert violations(hospital) == []
+
+
+def test_a_result_within_the_limits_leaves_the_positive_culture_to_be_called() -> None:
+    hospital = reported(values={"potassium_mmol_l": None, "called_whatever_its_value": True})
+    glucose = {**RESULT, "result_id": "R2", "potassium_mmol_l": None, "glucose_mg_dl": 400}
+    tell(hospital, "critical_result_reported", **glucose)
+    tell(hospital, "result_verified", "LAB", result_id="R2")
+    assert at(hospital) == ("resulted", "not_critical")
+    tell(hospital, "result_verified", "LAB")
+    assert at(hospital) == ("notify_due", "not_critical")
+
+
+def test_what_was_ordered_for_one_result_is_watched_whatever_becomes_of_the_other() -> None:
+    hospital = two_results(ordered)
+    assert at(hospital) == ("action_ordered", "resulted")
+    tell(hospital, "result_withdrawn", "LAB", result_id="R2", reason="haemolysed")
+    assert at(hospital) == ("action_ordered", "withdrawn")
+    hospital.pass_time(3600)
+    assert at(hospital) == ("not_carried_out", "withdrawn")
+
+
+def test_an_order_that_is_done_closes_the_case_of_its_own_result_only() -> None:
+    hospital = two_results(ordered)
+    through_the_call(hospital, "R2")
+    tell(hospital, "action_ordered", "PROVIDER", result_id="R2", order_id="O2")
+    assert at(hospital) == ("action_ordered", "action_ordered")
+    tell(hospital, "action_completed", "RN", order_id="O1")
+    assert at(hospital) == ("closed", "action_ordered")
+    tell(hospital, "action_completed", "RN", result_id="R2", order_id="O2")
+    assert at(hospital) == ("closed", "closed")
+    assert violations(hospital) == []
+
+
+def test_what_is_said_of_a_result_that_nobody_knows_waits_or_does_not_apply_and_touches_no_other() -> None:
+    hospital = to_be_called()
+    assert tell(hospital, "result_read_back", "RN", result_id="R9", **READ_BACK).outcome == "held_early"
+    assert tell(hospital, "result_corrected", **{**HARMLESS, "result_id": "R9"}).outcome == "ignored"
+    with pytest.raises(AssertionError, match="no_case"):
+        tell(hospital, "action_completed", "RN", result_id="R9", order_id="O1")
+    assert hospital.at(LAB) == "notify_due"
+
+
+def test_what_is_said_of_a_result_in_another_encounter_is_not_of_this_one() -> None:
+    hospital = to_be_called()
+    with pytest.raises(AssertionError, match="no_case"):
+        tell(hospital, "action_ordered", "PROVIDER", encounter="E-2", order_id="O1")
+    assert hospital.at(LAB) == "notify_due"
+
+
+def test_what_comes_before_its_result_waits_for_that_one() -> None:
+    hospital = reported()
+    assert tell(hospital, "result_verified", "LAB", result_id="R2").outcome == "held_early"
+    assert hospital.at(LAB) == "resulted"
+    tell(hospital, "critical_result_reported", **SODIUM)
+    assert at(hospital) == ("resulted", "notify_due")
+
+
+def test_what_comes_after_the_end_of_its_result_is_refused_there() -> None:
+    hospital = two_results()
+    tell(hospital, "result_withdrawn", "LAB", result_id="R2", reason="haemolysed")
+    late = tell(hospital, "action_completed", "RN", result_id="R2", order_id="O1")
+    assert (late.outcome, late.case) == ("refused", case_of(hospital, "R2").id)
+    assert at(hospital) == ("resulted", "withdrawn")
 
 
 # ── the patient's life goes on ───────────────────────────────────────────────────────────────────────────────────────────
@@ -345,3 +573,44 @@ def test_a_step_that_comes_late_does_no_harm_to_a_case_that_has_ended() -> None:
     hospital.following.go_on()
     assert hospital.look.performed == [], "the case had moved on"
     assert violations(hospital) == []
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "states"),
+    [
+        ("patient_transferred", {"to_unit": "U2"}, ("notify_due", "action_ordered")),
+        ("patient_discharged", {}, ("contacted", "provider_ack")),
+        ("patient_died", {}, ("deceased", "deceased")),
+    ],
+)
+def test_what_happens_to_the_patient_reaches_every_result(
+    type: str, data: dict[str, Any], states: tuple[str, str]
+) -> None:
+    hospital = Hospital()
+    tell(hospital, "critical_result_reported", **SODIUM)
+    through_the_call(hospital, "R2")
+    tell(hospital, "action_ordered", "PROVIDER", result_id="R2", order_id="O2")
+    tell(hospital, "critical_result_reported", **RESULT)
+    tell(hospital, "result_verified", "LAB")
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    placed = hospital.tell_all(LAB, type, **data)
+    assert {answer.case for answer in placed} == {row.id for row in hospital.cases()}
+    assert at(hospital) == states
+    assert violations(hospital) == []
+
+
+def test_what_happens_to_the_patient_is_not_told_to_a_result_that_has_ended() -> None:
+    hospital = two_results(on_the_phone)
+    tell(hospital, "result_withdrawn", "LAB", result_id="R2", reason="haemolysed")
+    (only,) = hospital.tell_all(LAB, "patient_died")
+    assert (only.case, at(hospital)) == (case_of(hospital, "R1").id, ("deceased", "withdrawn"))
+    (none,) = hospital.tell_all(LAB, "patient_merged", surviving_patient="P-9")
+    assert (none.outcome, none.reason) == ("ignored", "not_applicable")
+
+
+def test_a_merged_record_is_the_record_of_every_result() -> None:
+    hospital = two_results()
+    hospital.tell_all(LAB, "patient_merged", surviving_patient="P-9")
+    assert {row.patient for row in hospital.cases()} == {"P-9"}
+    tell(hospital, "result_verified", "LAB", patient="P-9", result_id="R2")
+    assert at(hospital) == ("resulted", "notify_due")

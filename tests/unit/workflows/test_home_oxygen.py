@@ -400,28 +400,72 @@ def test_contact_is_due_within_business_days_of_the_facilitys_calendar(
 
 
 @pytest.mark.parametrize(
-    ("complex", "left", "called", "until"),
+    ("complex", "left", "called", "state"),
     [
-        (False, (2026, 3, 6), (2026, 3, 10), (2026, 3, 21)),
-        (True, (2026, 3, 6), (2026, 3, 10), (2026, 3, 14)),
-        (True, (2026, 3, 4), (2026, 3, 6), (2026, 3, 12)),
-        (True, (2026, 3, 2), (2026, 3, 2), (2026, 3, 6)),
+        (False, (2026, 3, 10), (2026, 3, 10), "discharged"),
+        (False, (2026, 3, 10), (2026, 3, 12), "discharged"),
+        (True, (2026, 3, 10), (2026, 3, 12), "discharged"),
+        (True, (2026, 3, 13), (2026, 3, 18), "unreachable"),
+        (False, (2026, 3, 13), (2026, 3, 20), "lost"),
+        (False, (2026, 12, 23), (2027, 1, 4), "lost"),
     ],
 )
-def test_the_visit_is_due_within_14_days_of_discharge_or_7(
-    complex: bool, left: tuple[int, int, int], called: tuple[int, int, int], until: tuple[int, int, int]
+def test_the_visit_is_due_14_days_after_discharge_or_7_however_late_the_contact(
+    complex: bool, left: tuple[int, int, int], called: tuple[int, int, int], state: str
 ) -> None:
-    """CMS, Transitional Care Management: CPT 99495 and 99496. Even when the call took all of its two business days."""
+    """CMS, Transitional Care Management: CPT 99495 and 99496 count calendar days from the discharge."""
     zone = "America/Chicago"
     hospital = discharged(now=local(*left, 9, zone), plan={"high_complexity": complex})
     at_home = hospital.now
     hospital.pass_time(local(*called, 16, zone) - hospital.now)
+    assert hospital.at(PLAN) == state
+    tell(hospital, "follow_up_contact_made", "CASE_MANAGER", oxygen_works=True)
+    assert (hospital.at(PLAN), hospital.owned_by(PLAN)) == ("contacted", "PCP")
+    assert hospital.of(PLAN).case.due == at_home + (7 if complex else 14) * DAY
+
+
+@pytest.mark.parametrize(("complex", "days"), [(False, 14), (True, 7)])
+def test_who_is_found_when_the_time_for_the_visit_is_over_gets_one_booked_now(complex: bool, days: int) -> None:
+    hospital = discharged(plan={"high_complexity": complex})
+    hospital.pass_time(days * DAY)
+    assert hospital.at(PLAN) == "lost"
+    tell(hospital, "follow_up_contact_made", "CASE_MANAGER", oxygen_works=True)
+    assert (hospital.at(PLAN), hospital.owned_by(PLAN)) == ("visit_overdue", "CASE_MANAGER")
+    assert wrong(hospital) == []
+
+
+def test_oxygen_made_good_at_home_leaves_what_is_left_of_the_time_for_the_contact() -> None:
+    """However often the patient is called: two business days after discharge, not after the last attempt."""
+    zone = "America/Chicago"
+    hospital = preparing(now=local(2026, 3, 10, 9, zone))
+    tell(hospital, "patient_discharged")
+    for repair, said in (
+        ("home_oxygen_arranged", {"how": "vendor came"}),
+        ("home_oxygen_not_needed", {"reason": "well"}),
+    ):
+        assert hospital.at(PLAN) == "left_unready"
+        hospital.pass_time(3600)
+        tell(hospital, repair, "PROVIDER", **said)
+        assert (hospital.at(PLAN), hospital.of(PLAN).case.due) == ("discharged", local(2026, 3, 13, 0, zone))
+        tell(hospital, "follow_up_contact_failed", "CLINIC_RN")
+        assert hospital.of(PLAN).case.due == local(2026, 3, 13, 0, zone)
+        tell(hospital, "follow_up_contact_made", "CLINIC_RN", oxygen_works=False)
+    hospital.pass_time(local(2026, 3, 13, 8, zone) - hospital.now)
+    assert hospital.at(PLAN) == "still_unready"
+    tell(hospital, "home_oxygen_arranged", "SUPERVISOR", how="vendor came")
+    hospital.pass_time(1)
+    assert (hospital.at(PLAN), hospital.owned_by(PLAN)) == ("unreachable", "CASE_MANAGER"), "it is late already"
+    assert hospital.due_in(PLAN) > 60, "and whoever is told has time"
+    assert wrong(hospital) == []
+
+
+def test_another_discharge_from_elsewhere_does_not_start_the_time_anew() -> None:
+    hospital = discharged()
+    at_home = hospital.now
+    hospital.pass_time(DAY)
+    assert tell(hospital, "patient_discharged", disposition="home, from the emergency department").outcome == "ignored"
     tell(hospital, "follow_up_contact_made", "CLINIC_RN", oxygen_works=True)
-    due = hospital.of(PLAN).case.due
-    assert due == local(*until, 0, zone)
-    days = (7 if complex else 14) + 1
-    assert due <= local(*left, 0, zone) + days * DAY
-    assert at_home < due
+    assert hospital.of(PLAN).case.due == at_home + 14 * DAY
 
 
 def test_who_cannot_be_reached_is_looked_for_and_never_dropped() -> None:

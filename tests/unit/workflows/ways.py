@@ -15,11 +15,12 @@ from statemachines.machine import Arrow, Machine
 
 START = 1_772_438_400.0
 MINUTE, DAY = 60.0, 24 * 3600.0
-LATER = (MINUTE, 3 * DAY)
-"""How long after a state was entered something happens there: soon, or when what was known has grown old."""
+LATER = (MINUTE, 3 * DAY, 15 * DAY)
+"""How long after a state was entered something happens there: soon, or when what was known has grown old, or too old."""
 
+ABOUT: dict[str, Any] = {"result_id": "R1"}
 RESULT: dict[str, Any] = {
-    "result_id": "R1",
+    **ABOUT,
     "potassium_mmol_l": 7.0,
     "called_whatever_its_value": False,
     "chronic_disease": False,
@@ -36,12 +37,16 @@ TEST: dict[str, Any] = {
 DATA: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "critical_result_reported": (RESULT, {**RESULT, "chronic_disease": True}, {**RESULT, "potassium_mmol_l": 4.2}),
     "result_corrected": (RESULT, {**RESULT, "chronic_disease": True}, {**RESULT, "potassium_mmol_l": 4.2}),
-    "result_called": ({"cares_for_patient": True}, {"cares_for_patient": False}),
+    "result_called": ({**ABOUT, "cares_for_patient": True}, {**ABOUT, "cares_for_patient": False}),
     "result_read_back": (
-        {"identifiers_confirmed": 2, "value_confirmed": True},
-        {"identifiers_confirmed": 1, "value_confirmed": True},
-        {"identifiers_confirmed": 2, "value_confirmed": False},
+        {**ABOUT, "identifiers_confirmed": 2, "value_confirmed": True},
+        {**ABOUT, "identifiers_confirmed": 1, "value_confirmed": True},
+        {**ABOUT, "identifiers_confirmed": 2, "value_confirmed": False},
     ),
+    "result_acknowledged": (ABOUT,),
+    "action_ordered": ({**ABOUT, "order_id": "O1"},),
+    "no_action_needed": (ABOUT,),
+    "action_completed": ({**ABOUT, "order_id": "O1"}, {**ABOUT, "order_id": "O2"}),
     "discharge_planned": ({"high_complexity": False}, {"high_complexity": True}),
     "qualifying_test_completed": (TEST, {**TEST, "pao2_mm_hg": 72}, {**TEST, "performed_by_vendor": True}),
     "oxygen_education_completed": ({"learner": "patient"},),

@@ -25,6 +25,8 @@ WRAPPERS = (
     "context_object",
     "execution_role_invokes",
     "throttled_task_says_so",
+    "token_outlives_a_restart",
+    "execution_lost_in_a_restart_says_so",
     # Lambda
     "environment_of_a_function",
     "error_type_is_the_exception",
@@ -36,6 +38,8 @@ WRAPPERS = (
     "unreadable_batch_response_fails_the_batch",
     "stream_mapping_retries_and_bisects",
     "mapping_polls_as_its_role",
+    # DynamoDB
+    "stream_outlives_a_restart",
     # EventBridge
     "rule_invokes_with_retries",
     "rule_target_needs_permission",

@@ -145,6 +145,7 @@ PLANTED = (
             "in a shorter limit": lambda d: d.state("ordered", deadline={"within": {"amount": 60}, "sooner": [
                 {"when": spo2 < 90, "within": {"amount": 5}, "because": "low"}]}),
             "by an opening": lambda d: d.arrow("G-01", when=spo2 < 94),
+            "in a time that is counted from it": lambda d: d.state("ordered", deadline={"within": {"amount": 60, "since": "spo2"}}),
             "where every event that reports it is refused": lambda d: d.answer(
                 "assessment_completed", "refuses", "ordered", "order_late").arrow("G-02", when=EASE).answer(
                 "oxygen_changed", "ignores", "ordered", "order_late"),
@@ -152,6 +153,8 @@ PLANTED = (
         {
             "recorded in the same state": lambda d: d.new_arrow("X-1", ["ordered"], "weaning_started", "order_late", when=DISTRESS),
             "asked whether it is known": lambda d: d.arrow("G-01", when=spo2.known | (age >= 0)),
+            "in a time that is counted from what opened the case": lambda d: d.state(
+                "ordered", deadline={"within": {"amount": 60, "since": "age"}}),
             "reported by the event itself": lambda d: d.new_arrow("X-1", ["ordered"], "assessment_completed", "order_late", when=DISTRESS),
         },
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statemachines.verify import codes
 from tests.unit.verify.draft import Draft
-from tests.unit.verify.good import OPEN_STATES, flow, spo2
+from tests.unit.verify.good import FETCH, OPEN_STATES, flow, spo2
 from tests.unit.verify.planted.plant import Planted
 
 
@@ -34,6 +34,23 @@ def _many(d: Draft, count: int) -> Draft:
         d.new_arrow(f"N-{n:03}", [name], "deadline_missed", None)
         d.new_arrow(f"O-{n:03}", [name], "weaning_started", "cancelled")
     return d
+
+
+def _alone(d: Draft) -> Draft:
+    """Without its sub-case."""
+    return d.state("fetching", opens=None).drop_arrow("G-30", "G-31")
+
+
+def _reported(d: Draft) -> Draft:
+    """One case per result, which opens it."""
+    return (
+        _alone(d).set(correlation="result").copy_of("events", "event", "note_written", "critical_result_reported")
+    ).arrow("G-01", on="critical_result_reported")
+
+
+def _waiting_first(d: Draft, event: str) -> Draft:
+    """The event may come before its case."""
+    return _reported(d).copy_of("events", "event", "note_written", event, unplaced="hold", because="may come first")
 
 
 PLANTED = (
@@ -133,8 +150,13 @@ PLANTED = (
             "a range that the source exceeds": lambda d: d.fact("spo2", minimum=50, maximum=100),
             "a whole number from a source of fractions": lambda d: d.fact("flow", integer=True),
             "a fact without a source": lambda d: d.fact("age", sources=[]),
+            "that something happened as a number": lambda d: d.fact("flow", sources=[{"event": "oxygen_changed"}]),
+            "that something happened as a parameter": lambda d: d.parameter(
+                "low", patient=[{"event": "care_plan_updated"}]
+            ),
         },
         {
+            "that something happened": lambda d: d.fact("distress", sources=[{"event": "assessment_completed"}]),
             "a range wider than the source's": lambda d: d.fact("spo2", minimum=-5, maximum=150),
             "another field of the same type": lambda d: d.fact(
                 "flow", sources=[{"event": "oxygen_changed", "field": "fio2"}], minimum=None, maximum=None
@@ -152,6 +174,9 @@ PLANTED = (
                 when={"op": "compare", "left": {"fact": "spo2"}, "comparator": "<", "right": {"parameter": "lowest"}},
             ),
             "a parameter as a time": lambda d: d.state("treated", deadline={"within": {"parameter": "withn"}}),
+            "a fact from which a time is counted": lambda d: d.state(
+                "treated", deadline={"within": {"amount": 60, "since": "discharge"}}
+            ),
             "a fact in a shorter limit": lambda d: d.state(
                 "ordered",
                 deadline={
@@ -225,6 +250,27 @@ PLANTED = (
         {
             "a state's name just short enough": lambda d: d.new_state("s" * 71, "alarm_late"),
             "a large machine that fits": lambda d: _many(d, 40),
+        },
+    ),
+    Planted(
+        codes.CASE_NOT_NAMED,
+        {
+            "an opening event that names no result": lambda d: _alone(d).set(correlation="result"),
+            "a sub-case, and it has one case per result": lambda d: d.also(
+                "fetch", Draft(FETCH).set(correlation="result")
+            ),
+            "one that is opened by another, and waits for one": lambda d: d.set(correlation="result").arrow(
+                "G-01", on="critical_result_reported"
+            ),
+            "an event that waits for its case and names none": lambda d: _waiting_first(d, "qualifying_test_ordered"),
+        },
+        {
+            "every opening event names its result": _reported,
+            "an event that may wait names its result": lambda d: _waiting_first(d, "result_called"),
+            "one case per patient": lambda d: d.set(correlation="patient"),
+            "a workflow beside it that has one per result": lambda d: d.also(
+                "carry", Draft(FETCH).set(workflow="carry", correlation="result")
+            ),
         },
     ),
 )

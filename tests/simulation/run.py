@@ -32,6 +32,11 @@ EVERY = frozenset(Fault)
 WITHOUT_THE_SWEEP = EVERY - {Fault.EXECUTION_ENDS}
 """Faults that redelivery alone heals."""
 
+MORE_WAITS_THAN_A_STORY_HAS = 1000
+"""So that no execution is replaced: when the start of the next one fails, the one before has been told to end already, nobody
+repeats that start, and the case waits for the sweep.
+"""
+
 
 class Part(NamedTuple):
     """The part of a seed's run that shall happen: events and commands by name, faults by the number of their throw; None: all."""
@@ -55,7 +60,7 @@ def hospital_of(
     hospital = Hospital(
         story,
         Dice(seed, likely, part.throws),
-        waits=random_.choice((None, None, 3, 6)) if sweeps else None,  # a new generation may need the sweep to begin
+        waits=random_.choice((None, None, 3, 6)) if sweeps else MORE_WAITS_THAN_A_STORY_HAS,
         if_none_exist=random_.random() < 0.7,
         sweeps=sweeps,
     )

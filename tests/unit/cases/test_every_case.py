@@ -237,6 +237,13 @@ def test_what_happens_to_the_patient_costs_a_read_and_a_write_for_each_case_and_
     assert cost(world, transfer(world)) == (2 + 2, 2 + 1)
 
 
+def test_a_case_that_has_ended_costs_nothing_any_more() -> None:
+    world = laboratory()
+    report(world, "R1", "R2")
+    world.place("result_withdrawn", by=LAB_BY, result_id="R1", reason="haemolysed")
+    assert cost(world, transfer(world)) == (2 + 1, 1 + 1)
+
+
 # ── in the middle ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -300,6 +307,25 @@ def test_the_same_event_twice_at_the_same_time_is_told_once() -> None:
     assert table.happened == 1
     assert [len(world.journal(row.id)) for row in rows] == [2, 2]
     assert violations(world) == []
+
+
+def test_the_first_answer_to_an_event_stands() -> None:
+    """It came a second time while the first was about to note that all were told, and was quicker."""
+    table = Between(MemoryTable())
+    world = laboratory(table=table)
+    report(world, "R1")
+    raw = transfer(world, id="moved")
+    noted: list[Item | None] = []
+
+    def quicker() -> None:
+        world.now += 5
+        take_in(world.services, raw)
+        noted.append(mark(world, "moved"))
+
+    table.before_write(quicker, of=lambda writes: writes[0].key.sk == LAB)
+    deliver(world, raw)
+    assert noted == [mark(world, "moved")]
+    assert noted != [None]
 
 
 def test_a_crash_while_not_all_were_told_leaves_none_told_twice() -> None:

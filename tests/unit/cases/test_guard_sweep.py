@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,10 @@ from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.commit import FOLLOW_WITHIN_SECONDS
 from functions.cases.lifespan import Lifespan
+from functions.cases.quarantine import quarantined
 from functions.cases.rows import occurrence_item
-from functions.cases.sweep import CHECK_EMR_SECONDS, LOOK_FOR_MIRROR_SECONDS, Mended, mend, sweep
-from functions.cases.table import Delete, Key, Update, Write, read_all
+from functions.cases.sweep import CHECK_EMR_SECONDS, FAULT_SECONDS, LOOK_FOR_MIRROR_SECONDS, Mended, mend, sweep
+from functions.cases.table import Delete, Key, Table, Update, Write, read_all
 from functions.cases.undertakings import TRY_AGAIN_SECONDS, set_out
 from functions.cases.unopened import EARLY_LOOK_SECONDS
 from statemachines.case import Occurrence
@@ -20,9 +22,11 @@ from statemachines.definition import StateKind
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, courses, play, staffed
 from tests.support.invariants import violations
-from tests.support.tables import Between, touches
+from tests.support.tables import Between, Through, touches
 from tests.support.world import World
+from tests.unit.cases.leaving import Ward
 from tests.unit.cases.test_sweep import end_execution, lost, running
+from tests.unit.statemachines.leaving import ITEMS
 from tests.unit.workflows.test_home_oxygen import DELIVERY, ordering
 
 RT, RN, MD = (PERSON[role] for role in ("RT", "RN", "PROVIDER"))
@@ -151,6 +155,36 @@ def test_an_ended_case_with_a_step_to_be_undone_is_looked_at_every_few_minutes_f
     assert "look_at" not in hospital.row(keys.meta(row.id))
 
 
+# ── what its relatives change in it ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_ended_case_that_is_sent_back_to_a_step_has_the_look_of_that_commit() -> None:
+    """Its row has changed: what the look before found says nothing of when to look again."""
+    hospital = ordering()
+    for type, by, data in DELIVERY[:2]:
+        hospital.tell("home_oxygen_order", type, by, **data)
+    hospital.tell("home_oxygen_order", "home_oxygen_order_cancelled", "PROVIDER", reason="a mistake")
+    row = hospital.of("home_oxygen_order")
+    assert row.ended_at is not None
+    signed = hospital.path(row.id).index("signed") + 1
+    set_out(hospital.services, row.id, signed, "send_order", row.case.facts, owed="sent")
+    hospital.now += TRY_AGAIN_SECONDS
+    assert mend(hospital.services, row.id, hospital.mirrors).mended is Mended.SENT_BACK
+    assert hospital.of("home_oxygen_order").generation == row.generation + 1
+    assert hospital.row(keys.meta(row.id))["look_at"] == hospital.now + FOLLOW_WITHIN_SECONDS
+
+
+def test_a_checklist_that_a_full_commit_left_complete_is_taken_up_by_the_sweep() -> None:
+    """No other execution is needed for it, and none is said to have been sent."""
+    ward = Ward().prepared()
+    row = ward.parent
+    done = sorted(item.name for item in ITEMS)
+    ward.table.update(Update(keys.meta(row.id), set={"done": done}, add={"rev": 1}))
+    assert mend(ward.services, row.id, ward.mirrors).mended is Mended.DEFERRED_ANSWERED
+    assert (ward.parent.visit, ward.parent.generation) == (row.visit + 1, row.generation)
+    assert ward.row(keys.meta(row.id))["look_at"] == ward.now + FOLLOW_WITHIN_SECONDS
+
+
 # ── the EMR ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -231,10 +265,10 @@ def test_a_case_that_moves_while_it_is_looked_at_keeps_the_time_of_its_move() ->
     world, table = crowded()
     world.now += 60
     moved_at = world.now
-    table.before_write(lambda: world.place("assessment_completed", by=RT, run=False), of=_about_when_to_look)
     world.table.update(Update(keys.meta(world.case().id), set={"look_at": world.now}))
-    list(sweep(world.services, world.mirrors))
-    assert table.happened == 1
+    table.before_write(lambda: world.place("assessment_completed", by=RT, run=False), of=_about_when_to_look)
+    (looked,) = sweep(world.services, world.mirrors)
+    assert (looked.mended, table.happened) == (Mended.NOTHING, 1), "it moved after it was looked at"
     assert look_at(world) == moved_at + FOLLOW_WITHIN_SECONDS
 
 
@@ -305,3 +339,32 @@ def test_an_early_event_that_is_placed_while_it_is_given_up_keeps_its_mark() -> 
     mark = world.mark("early")
     assert mark is not None
     assert mark["outcome"] == "moved"
+
+
+class Away(Through):
+    """Cannot be reached for one of the writes."""
+
+    def __init__(self, table: Table, after: int) -> None:
+        super().__init__(table)
+        self.left = after
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise ConnectionError("away")
+        self.table.write(writes)
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_an_early_event_that_could_not_be_given_up_is_still_where_somebody_finds_it(written: int) -> None:
+    world = early()
+    place = waiting_place(world)
+    world.now = world.row(place)["held_until"]
+    services = replace(world.services, table=Away(world.table, written))
+    with pytest.raises(ExceptionGroup):
+        list(sweep(services, world.mirrors))
+    assert world.table.get(place) is not None, "it is not forgotten before it is kept"
+    assert len(list(quarantined(world.services))) == written
+    world.now += FAULT_SECONDS + 1
+    assert Mended.EARLY_EXPIRED in [looked.mended for looked in world.sweep()]
+    assert (world.table.get(place), world.mark("early"), len(list(quarantined(world.services)))) == (None, None, 1)

@@ -10,10 +10,12 @@ from functions.cases.facilities import register
 from functions.cases.outcome import Placed
 from functions.cases.table import Contention, Delete, Key, Put, Update
 from statemachines.facilities import facilities
+from statemachines.workflows.critical_lab import CRITICAL_LAB
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, courses, play, staffed
 from tests.support.tables import Between, touches
 from tests.support.world import World
+from tests.unit.workflows.ways import RESULT
 
 RT, RN, MD = (PERSON[role] for role in ("RT", "RN", "PROVIDER"))
 
@@ -130,3 +132,21 @@ def test_a_case_row_that_is_there_is_not_written_over_by_an_order() -> None:
     with pytest.raises(Contention):
         world.deliver(raw)
     assert world.row(keys.meta(once.case().id)) == there
+
+
+def test_a_case_that_is_named_in_its_encounter_already_is_not_named_anew() -> None:
+    """That it was named, and ended, is history; its own row and its place are gone."""
+
+    def reported() -> tuple[World, str]:
+        world = World(definitions={CRITICAL_LAB.workflow: CRITICAL_LAB})
+        return world, world.raw("critical_result_reported", by="LAB-ALDER:LAB", id="reported", **RESULT)
+
+    once, raw = reported()
+    once.deliver(raw)
+    group = once.services.keys.correlation("northfield", CRITICAL_LAB.workflow, "E-1")
+    there = {**keys.member(group, once.case().id)._asdict(), "closed_at": 1.0}
+    world, raw = reported()
+    world.table.write((Put(there),))
+    with pytest.raises(Contention):
+        world.deliver(raw)
+    assert world.row(keys.member(group, once.case().id)) == there

@@ -22,9 +22,9 @@ class Version:
         return f"{self.definition.workflow}-v{self.definition.version}"
 
     @property
-    def longest_work_seconds(self) -> int:
-        """The longest that a step in which the system itself acts may take; 0 where there is none."""
-        return max((s.work.timeout_seconds for s in self.definition.states if s.work is not None), default=0)
+    def work_seconds(self) -> tuple[int, ...]:
+        """How long each step may take in which the system itself acts."""
+        return tuple(state.work.timeout_seconds for state in self.definition.states if state.work is not None)
 
     @property
     def waiting_states(self) -> tuple[State, ...]:

@@ -15,7 +15,9 @@ from cdk.names import Names, committing
 from cdk.published import Version
 
 FOLLOW_TIMEOUT = Duration.seconds(15)
-SHORTEST_WORK_SECONDS = 30
+WORK_ENDS_BEFORE_SECONDS = 5
+"""So much sooner than any step runs out of its time the function does: a try that is made again is over, and never beside another."""
+WITHOUT_WORK_SECONDS = 30
 
 
 class Steps(Construct):
@@ -39,12 +41,14 @@ class Steps(Construct):
             timeout=FOLLOW_TIMEOUT,
             environment=commits,
         )
-        longest = max(version.longest_work_seconds for version in versions)
+        shortest = min(
+            (seconds for version in versions for seconds in version.work_seconds), default=WITHOUT_WORK_SECONDS
+        )
         self.work = Function(
             self,
             Actor.WORK,
             foundation,
-            timeout=Duration.seconds(max(SHORTEST_WORK_SECONDS, longest)),
+            timeout=Duration.seconds(max(WORK_ENDS_BEFORE_SECONDS, shortest - WORK_ENDS_BEFORE_SECONDS)),
             environment={**commits, "EMR_BASE_URL": emr_base_url},
         )
         foundation.arns[On.FOLLOW] = [self.follow.function.function_arn]

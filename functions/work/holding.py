@@ -9,7 +9,8 @@ from functions.emr.ledger import Ledger
 def held_for(ledger: Ledger, row: CaseRow) -> Ledger:
     """The ledger for the step of a case's present visit.
 
-    Step Functions tries a visit's step again only after the try before has ended, so what that one left held when it died is
-    the next one's at once. Were both at work after a time limit passed, the EMR's conditional create keeps them from making two.
+    Step Functions tries a visit's step again when the try before has failed, or has run out of its time. One that failed within
+    seconds is over, and what it held is the next one's at once; one that ran out of its time may still be at work, and is
+    waited for.
     """
     return ledger.held_by(f"{row.generation}.{row.visit}")

@@ -91,6 +91,8 @@ class SendOrder(_Orders):
 
     def perform(self, row: CaseRow) -> Literal["sent", "failed"]:
         """See Step.perform. Raises EmrUnavailable when nobody can say whether it was sent; the next try looks first."""
+        if float(_fact(row, "flow")) <= 0:
+            return "failed"  # it orders nothing: a person drafts it anew
         order = self._order(row)
         self._sent = order.id
         for earlier in self._sent_before(row):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cdk.published import versions
 from cdk.synth import assembly
 from cdk.target import ROOT, Target, runtime
 from tests.infrastructure.conftest import STACK
@@ -112,3 +113,12 @@ def test_the_cdk_command_synthesises_offline(tmp_path: Path) -> None:
 def test_the_emr_is_reached_over_tls_or_not_beyond_this_machine(template: Template, url: str, accepted: bool) -> None:
     pattern = template["Parameters"]["EmrBaseUrl"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, url)) is accepted
+
+
+def test_work_ends_before_its_steps_run_out_of_time(template: Template) -> None:
+    """Else a try that is made again could be at work beside the one before it."""
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    (work,) = [each for each in functions if str(each["FunctionName"]).endswith("-work")]
+    steps = [seconds for version in versions() for seconds in version.work_seconds]
+    assert steps
+    assert work["Timeout"] < min(steps)

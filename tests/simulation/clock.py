@@ -113,6 +113,9 @@ class Clock:
         self.note(f"  {fault} before {what}")
         if fault is Fault.INTERFERENCE:
             self._others_act(PATIENCE_SECONDS * self.dice.part(worker.key, worker.calls))
+            if self.now > worker.ends:
+                worker.dead = True
+                raise Died
         elif fault is Fault.SLOW_WORKER:
             self._others_act(worker.ends - self.now)
             self.now = max(self.now, worker.ends - 0.1)

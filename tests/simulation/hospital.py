@@ -491,11 +491,12 @@ class Hospital:
         for _ in range(6):
             for queue in (self.events, self.wakings, self.writebacks):
                 queue.redrive()
-            clock.run_until(clock.now + 400)
-            for _ in range(4000):
-                if not clock.busy:
-                    break
-                clock.step()
+            for seconds in (400, 130):  # the sweep looks once more at what was committed in the last moment
+                clock.run_until(clock.now + seconds)
+                for _ in range(4000):
+                    if not clock.busy:
+                        break
+                    clock.step()
             if self.resting():
                 return
         raise RuntimeError("the hospital does not come to rest")

@@ -179,6 +179,13 @@ def test_an_order_that_is_refused_is_the_case_managers(oxygen: Connected) -> Non
     assert (oxygen.hospital.at(ORDER), oxygen.hospital.owned_by(ORDER)) == ("sending_failed", "CASE_MANAGER")
 
 
+def test_an_order_without_a_flow_orders_nothing_and_is_the_case_managers(oxygen: Connected) -> None:
+    oxygen.draft(flow=0)
+    oxygen.sign()
+    assert (oxygen.hospital.at(ORDER), oxygen.hospital.owned_by(ORDER)) == ("sending_failed", "CASE_MANAGER")
+    assert oxygen.orders() == {}
+
+
 def test_a_worker_that_dies_between_the_write_and_the_commit_leaves_one_order(oxygen: Connected) -> None:
     class Killed(BaseException):
         pass

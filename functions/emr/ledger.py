@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 
 class LedgerStatus(StrEnum):
@@ -59,15 +59,9 @@ class LedgerRow:
     holder: str | None = None
 
 
-TAKEN_OVER_WITHIN: Final = timedelta(seconds=30)
-"""A holder's attempt that began no longer ago cannot have run out of its time, so if there is another, it has ended or died."""
-
-
 def is_held(row: LedgerRow, at: datetime, holder: str | None) -> bool:
-    """Whether an attempt is, or may be, under way; who does not say who they are takes nothing over."""
-    if row.held_until is None or row.held_until <= at:
-        return False
-    return holder is None or row.holder != holder or at - row.at > TAKEN_OVER_WITHIN
+    """Whether another's attempt is under way; who does not say who they are takes nothing over."""
+    return row.held_until is not None and row.held_until > at and (holder is None or row.holder != holder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +89,8 @@ class Ledger(Protocol):
     """Port of the ledger. Times are wall-clock times with a zone."""
 
     def held_by(self, holder: str) -> "Ledger":
-        """The same ledger for attempts of one holder, who tries again only after the attempt before has ended, died, or run out
-        of its time: its next attempt need not wait for that one's lease unless it may be running still.
+        """The same ledger for attempts of one holder, who tries again only after the attempt before has ended or died: its
+        next attempt need not wait for that one's lease.
         """
         ...
 
@@ -111,9 +105,9 @@ class Ledger(Protocol):
     def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
         """Announces an attempt, atomically.
 
-        Held when the row has a `held_until` later than `at`, unless it is this holder's and began just now. Else Superseded
-        when its `revision` is greater. Else it counts `attempt` up, sets `revision`, `at`, `held_until = at + lease` and
-        `holder`, and leaves the rest as it is; an absent row is made with attempt 1 and the status pending.
+        Held when the row has a `held_until` later than `at` and is not this holder's. Else Superseded when its `revision`
+        is greater. Else it counts `attempt` up, sets `revision`, `at`, `held_until = at + lease` and `holder`, and leaves
+        the rest as it is; an absent row is made with attempt 1 and the status pending.
         """
         ...
 

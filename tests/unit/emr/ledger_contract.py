@@ -3,16 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from functions.emr.ledger import (
-    TAKEN_OVER_WITHIN,
-    Begun,
-    Held,
-    Ledger,
-    LedgerKey,
-    LedgerRow,
-    LedgerStatus,
-    Superseded,
-)
+from functions.emr.ledger import Begun, Held, Ledger, LedgerKey, LedgerRow, LedgerStatus, Superseded
 
 KEY = LedgerKey("north-emr", "Task", "c0ffee")
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -82,14 +73,6 @@ class LedgerContract:
         later = AT + timedelta(seconds=1)
         assert begun(ledger.held_by("1.4").begin(KEY, later, revision=1, lease=LEASE)).attempt == 2
         assert not ledger.record(KEY, 1, LedgerStatus.WRITTEN, later, resource_id="7", version="1")
-
-    def test_a_holder_waits_for_its_own_attempt_that_may_be_running_still(self, ledger: Ledger) -> None:
-        mine = ledger.held_by("1.4")
-        mine.begin(KEY, AT, revision=1, lease=LEASE)
-        assert mine.begin(KEY, AT + TAKEN_OVER_WITHIN + timedelta(seconds=1), revision=1, lease=LEASE) == Held(
-            AT + LEASE
-        )
-        assert begun(mine.begin(KEY, AT + TAKEN_OVER_WITHIN, revision=1, lease=LEASE)).attempt == 2
 
     def test_who_does_not_say_who_they_are_takes_nothing_over(self, ledger: Ledger) -> None:
         ledger.begin(KEY, AT, revision=1, lease=LEASE)

@@ -252,6 +252,9 @@ def describe(guard: AnyGuard, *, names: Mapping[str, str] | None = None) -> str:
     def fact(name: str) -> str:
         return operand(FactOperand(fact=name))
 
+    def age(minutes: Operand) -> str:
+        return operand(minutes) if isinstance(minutes, ParameterOperand) else f"{operand(minutes)} min"
+
     def part(g: AnyGuard) -> str:
         text = describe(g, names=names)
         return f"({text})" if isinstance(g, (AllOf, AnyOf)) else text
@@ -273,17 +276,15 @@ def describe(guard: AnyGuard, *, names: Mapping[str, str] | None = None) -> str:
             return f"{fact(name)} rose by ≥ {operand(by)}"
         case Not(negated=Older(fact=name, minutes=Constant(value=0))):
             return f"{fact(name)} is from this event"
-        case Older(fact=name, minutes=ParameterOperand() as limit):
-            return f"{fact(name)} is older than {operand(limit)}"
         case Older(fact=name, minutes=minutes):
-            return f"{fact(name)} is older than {operand(minutes)} min"
+            return f"{fact(name)} is older than {age(minutes)}"
         case AllOf(all=parts):
             return " and ".join(part(p) for p in parts)
         case AnyOf(any=parts):
             return " or ".join(part(p) for p in parts)
         case Not(negated=IsKnown(fact=name)):
             return f"{fact(name)} is not known"
-        case Not(negated=Older() as aged):
-            return part(aged).replace(" is older than ", " is not older than ")
+        case Not(negated=Older(fact=name, minutes=minutes)):
+            return f"{fact(name)} is not older than {age(minutes)}"
         case Not(negated=negated):
             return f"not {part(negated)}"

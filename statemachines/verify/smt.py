@@ -15,25 +15,20 @@ from statemachines.expressions import (
     AllOf,
     AnyGuard,
     AnyOf,
-    Comparator,
     Compare,
     Constant,
     FactOperand,
-    Fell,
-    IsKnown,
     Member,
     Not,
-    Older,
     Operand,
-    Rose,
     Value,
 )
+from statemachines.solving import Undecided, formula, model, unknown
 from statemachines.verify.comparison import Context
 from statemachines.verify.domain import ELSE, Example, Variable, Vocabulary, variable_of
-from statemachines.verify.terms import facts_of, leaves, operands
+from statemachines.verify.terms import leaves, operands
 
-MILLISECONDS = 5_000
-"""A question that takes longer counts as "it may be": the verifier never passes what it could not decide."""
+__all__ = ["Solver", "Undecided", "Wanted"]
 
 
 class Wanted(NamedTuple):
@@ -41,10 +36,6 @@ class Wanted(NamedTuple):
 
     guard: AnyGuard | None
     holds: bool
-
-
-class Undecided(Exception):
-    """z3 gave up on a question."""
 
 
 class Solver:
@@ -144,23 +135,17 @@ class _Question:
         """Ask z3. By position of the variable; a variable that does not matter is left out."""
         import z3  # type: ignore[import-untyped, unused-ignore]
 
-        self.z3 = z3
+        self.z3: Any = z3
         self.symbols: dict[Variable, Any] = {}
         self.codes = self._codes(wanted)
-        solver = z3.Solver()
-        solver.set("timeout", MILLISECONDS)
+        formulas = []
         for each in wanted:
-            said = self._truth(each.guard) if each.guard is not None else z3.BoolVal(True)
-            solver.add(said if each.holds else z3.Not(said))
+            said = formula(z3, each.guard, self) if each.guard is not None else z3.BoolVal(True)
+            formulas.append(said if each.holds else z3.Not(said))
         for variable in self.order:
-            solver.add(*self._limits(variable))
-        result = solver.check()
-        if result == z3.unknown:
-            raise Undecided
-        if result == z3.unsat:
-            return None
-        model = solver.model()
-        return {place: self._value(model, variable) for place, variable in enumerate(self.order)}
+            formulas += self._limits(variable)
+        found = model(z3, *formulas)
+        return None if found is None else {n: self._value(found, v) for n, v in enumerate(self.order)}
 
     def _codes(self, wanted: Sequence[Wanted]) -> list[str]:
         """Every code that the question names, numbered; one more stands for all others."""
@@ -178,77 +163,56 @@ class _Question:
 
     def _symbol(self, variable: Variable) -> Any:
         if variable not in self.symbols:
-            z3, name = self.z3, f"v{self.order.index(variable)}"
             domain = self.vocabulary.domain(variable)
-            match domain.type:
-                case ValueType.BOOLEAN:
-                    self.symbols[variable] = z3.Bool(name)
-                case ValueType.CODE:
-                    self.symbols[variable] = z3.Int(name)
-                case ValueType.NUMBER:
-                    self.symbols[variable] = z3.ToReal(z3.Int(name)) if domain.integer else z3.Real(name)
+            name = f"v{self.order.index(variable)}"
+            self.symbols[variable] = unknown(self.z3, name, domain.type, integer=domain.integer)
         return self.symbols[variable]
 
-    def _known(self, fact: str) -> Any:
-        place = self.order.index(Variable(True, fact))
+    # ── what stands for the parts of a guard ─────────────────────────────────────────────────────────────────────────────
+    def known(self, fact: str) -> Any:
+        """See Symbols; what every path has set, or the event reports, is known for certain."""
         context = self.context
         if fact in context.known or fact in context.reported:
             return self.z3.BoolVal(True)
         if fact not in context.settable and fact not in context.may_report:
             return self.z3.BoolVal(False)
-        return self.z3.Bool(f"known{place}")
+        return self.z3.Bool(self._named("known", fact))
 
-    def _term(self, operand: Operand) -> Any:
+    def changed(self, fact: str) -> Any:
+        """See Symbols; nothing that the event does not report has changed."""
+        if fact not in self.context.may_report:
+            return self.z3.BoolVal(False)
+        return self.z3.Bool(self._named("changed", fact))
+
+    def before(self, fact: str) -> Any:
+        """See Symbols."""
+        domain = self.vocabulary.domain(Variable(True, fact))
+        return unknown(self.z3, self._named("before", fact), domain.type, integer=domain.integer)
+
+    def age(self, fact: str) -> Any:
+        """See Symbols."""
+        return self.z3.Real(self._named("age", fact))
+
+    def _named(self, what: str, fact: str) -> str:
+        return f"{what}{self.order.index(Variable(True, fact))}"
+
+    def term(self, operand: Operand) -> Any:
+        """See Symbols."""
         constant = self._constant(operand)
         if constant is not None:
-            return self._literal(constant)
+            return self.literal(constant)
         variable = variable_of(operand)
         assert variable is not None
         return self._symbol(variable)
 
-    def _literal(self, value: Value) -> Any:
+    def literal(self, value: Value) -> Any:
+        """See Symbols."""
         if isinstance(value, bool):
             return self.z3.BoolVal(value)
         if isinstance(value, str):
             return self.z3.IntVal(self.codes.index(value))
         fraction = Fraction(str(value))
         return self.z3.RealVal(f"{fraction.numerator}/{fraction.denominator}")
-
-    def _truth(self, guard: AnyGuard) -> Any:
-        z3 = self.z3
-        match guard:
-            case AllOf(all=parts):
-                return z3.And(*(self._truth(part) for part in parts)) if parts else z3.BoolVal(True)
-            case AnyOf(any=parts):
-                return z3.Or(*(self._truth(part) for part in parts)) if parts else z3.BoolVal(False)
-            case Not(negated=negated):
-                return z3.Not(self._truth(negated))
-        here = z3.And(*(self._known(fact) for fact in facts_of(guard))) if facts_of(guard) else z3.BoolVal(True)
-        match guard:
-            case IsKnown():
-                return here
-            case Compare(left=left, comparator=comparator, right=right):
-                return z3.And(here, _compare(comparator, self._term(left), self._term(right)))
-            case Member(operand=operand, values=members):
-                return z3.And(here, z3.Or(*(self._term(operand) == self._literal(m) for m in members)))
-            case Fell(fact=fact, by=by) | Rose(fact=fact, by=by):
-                if fact not in self.context.may_report:
-                    return z3.BoolVal(False)
-                place = self.order.index(Variable(True, fact))
-                now, before = self._symbol(Variable(True, fact)), self._before(fact)
-                change = before - now if isinstance(guard, Fell) else now - before
-                return z3.And(here, z3.Bool(f"changed{place}"), change >= self._term(by))
-            case Older(fact=fact, minutes=minutes):
-                age = self._age(fact)
-                return z3.And(here, age > self._term(minutes))
-
-    def _before(self, fact: str) -> Any:
-        place = self.order.index(Variable(True, fact))
-        integer = self.vocabulary.domain(Variable(True, fact)).integer
-        return self.z3.ToReal(self.z3.Int(f"before{place}")) if integer else self.z3.Real(f"before{place}")
-
-    def _age(self, fact: str) -> Any:
-        return self.z3.Real(f"age{self.order.index(Variable(True, fact))}")
 
     def _limits(self, variable: Variable) -> list[Any]:
         z3, domain = self.z3, self.vocabulary.domain(variable)
@@ -257,13 +221,13 @@ class _Question:
         if domain.type is ValueType.NUMBER:
             limits += self._within(domain.low, domain.high, symbol)
             if variable.fact:
-                limits += self._within(domain.low, domain.high, self._before(variable.name))
+                limits += self._within(domain.low, domain.high, self.before(variable.name))
         elif domain.type is ValueType.CODE:
             codes = domain.codes or self.codes
             limits.append(z3.Or(*(symbol == self.codes.index(code) for code in codes)))
         if variable.fact:
             if variable.name in self.context.reported:
-                limits.append(self._age(variable.name) <= 0)  # it is as new as the event, or newer
+                limits.append(self.age(variable.name) <= 0)  # it is as new as the event, or newer
         elif self.exact:
             together = self.vocabulary.parameters[variable.name].patient
             same = next(
@@ -276,19 +240,19 @@ class _Question:
             limits.append(
                 z3.Or(
                     z3.And(own, symbol == first),
-                    z3.And(z3.Not(own), symbol == self._literal(self.values[variable.name])),
+                    z3.And(z3.Not(own), symbol == self.literal(self.values[variable.name])),
                 )
             )
         return limits
 
     def _within(self, low: float | None, high: float | None, symbol: Any) -> list[Any]:
-        limits = [symbol >= self._literal(low)] if low is not None else []
-        return [*limits, symbol <= self._literal(high)] if high is not None else limits
+        limits = [symbol >= self.literal(low)] if low is not None else []
+        return [*limits, symbol <= self.literal(high)] if high is not None else limits
 
     def _value(self, model: Any, variable: Variable) -> Value | None:
         z3, domain = self.z3, self.vocabulary.domain(variable)
         if variable.fact:
-            known = self._known(variable.name)
+            known = self.known(variable.name)
             if not z3.is_true(model.eval(known, model_completion=True)):
                 return None
         found = model.eval(self._symbol(variable), model_completion=True)
@@ -300,19 +264,3 @@ class _Question:
             case ValueType.NUMBER:
                 value = float(Fraction(found.numerator_as_long(), found.denominator_as_long()))
                 return int(value) if value.is_integer() else value
-
-
-def _compare(comparator: Comparator, left: Any, right: Any) -> Any:
-    match comparator:
-        case Comparator.LT:
-            return left < right
-        case Comparator.LE:
-            return left <= right
-        case Comparator.GT:
-            return left > right
-        case Comparator.GE:
-            return left >= right
-        case Comparator.EQ:
-            return left == right
-        case Comparator.NE:
-            return left != right

@@ -13,6 +13,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from cdk.grants import FUNCTIONS
 from functions.cases.commands import Refused
 from local import command
+from local.command import running
 from local.compile import Faulty, PublishedVersionChanged
 from local.demo import run
 from local.demo.interference import Interference
@@ -49,7 +50,7 @@ def test_what_a_person_can_mend_is_a_line(
     def fails(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(command, "_down", fails)
+    monkeypatch.setattr(running, "_down", fails)
     assert command.main(["down"]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith("baton down: ")
@@ -64,7 +65,7 @@ def test_a_defect_keeps_its_trace(error: Exception, monkeypatch: pytest.MonkeyPa
     def fails(_: object) -> int:
         raise error
 
-    monkeypatch.setattr(command, "_down", fails)
+    monkeypatch.setattr(running, "_down", fails)
     with pytest.raises(type(error)):
         command.main(["down"])
 

@@ -62,6 +62,8 @@ class Execution:
     times_out_at: float | None = None
     retries: dict[int, int] = field(default_factory=dict)
     entered: bool = False
+    tries: int = 0
+    """How often it has invoked a function; only the last one's answer is heard."""
 
     @property
     def next_at(self) -> float | None:
@@ -83,6 +85,7 @@ class StepFunctions:
         """Executions that ended other than well, since somebody last looked."""
         self._machines: dict[str, tuple[Mapping[str, Any], frozenset[str]]] = {}
         self._tokens = itertools.count(1)
+        self._given: set[str] = set()
 
     # ── what a client can call ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,7 +109,7 @@ class StepFunctions:
             if execution.token == taskToken and execution.status == "RUNNING":
                 self._leave(execution, json.loads(output))
                 return {}
-        raise error("TaskTimedOut" if taskToken.startswith("token-") else "InvalidToken")
+        raise error("TaskTimedOut" if taskToken in self._given else "InvalidToken")
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
         """See the Step Functions API."""
@@ -122,6 +125,14 @@ class StepFunctions:
             raise error("ExecutionDoesNotExist", ExecutionDoesNotExist)
         self._end(execution, "ABORTED")
         return {}
+
+    # ── what happens to it ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def give_up_a_try(self, name: str) -> None:
+        """The function that an execution has invoked is late: it is at work still, and nobody hears what it answers."""
+        execution = next(e for e in self.executions.values() if e.name == name)
+        execution.tries += 1
+        self._failed(execution, "States.Timeout")
 
     # ── the service ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -142,6 +153,8 @@ class StepFunctions:
     def _machine(self, name: str) -> tuple[Mapping[str, Any], frozenset[str]]:
         if name not in self._machines:
             workflow, _, version = name.removeprefix("baton-").rpartition("-v")
+            if (workflow, int(version)) not in published.versions():
+                raise error("StateMachineDoesNotExist")
             text = (published.folder(workflow, int(version)) / "asl.json").read_text()
             definition = published.published(workflow, int(version))
             self._machines[name] = json.loads(text), frozenset(s.name for s in definition.states)
@@ -178,19 +191,21 @@ class StepFunctions:
             token = f"token-{next(self._tokens)}"
             context["Task"] = {"Token": token}
             execution.token = token
+            self._given.add(token)
             execution.times_out_at = self._now() + float(_path(state["TimeoutSecondsPath"], execution, context))
         parameters = _filled(state["Parameters"], execution, context)
         function = re.fullmatch(r"\$\{(\w+)FunctionArn\}", parameters["FunctionName"])
         assert function is not None, parameters["FunctionName"]
+        execution.tries = this_try = execution.tries + 1
         try:
             answer = self._invoke(function[1].lower(), json.loads(json.dumps(parameters["Payload"])))
-        except (Exception, Crash):  # noqa: BLE001 - whatever it was, the service only sees that the function failed
-            if waits and execution.token != token:
-                return  # its token was used before it died: the task has succeeded
+        except (Exception, Crash) as failure:  # noqa: BLE001 - whatever it was, the service only sees that the function failed
+            if (waits and execution.token != token) or execution.tries != this_try:
+                return  # its token was used before it died: the task has succeeded; or it is another try's by now
             execution.token = execution.times_out_at = None
-            self._failed(execution, "Lambda.Unknown")
+            self._failed(execution, "Lambda.Unknown" if isinstance(failure, Crash) else type(failure).__name__)
             return
-        if not waits:
+        if not waits and execution.tries == this_try:
             self._leave(execution, json.loads(json.dumps(answer)))
 
     def _leave(self, execution: Execution, output: Any) -> None:

@@ -1,12 +1,14 @@
 """The table port in memory: the same conditions, the same all-or-nothing, for tests and for replaying large data.
 
-Where DynamoDB is strict, it is as strict: an index gives what it projects, and a transaction that DynamoDB would not take
-(Amazon DynamoDB API reference, TransactWriteItems) is a fault.
+Where DynamoDB is strict, it is as strict: an index gives what it projects, and a write that DynamoDB would not take (Amazon
+DynamoDB API reference, TransactWriteItems and UpdateItem) is a fault, TypeError or ValueError, and nothing is written. Not
+looked after: the sizes of rows and of transactions in bytes, and the digits of a number.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -41,25 +43,41 @@ _WHOLE_ROWS = frozenset({Index.WORKLIST})
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 """Types whose values never change, so that nothing is shared by handing them on."""
 
+_STORED_AS_IT_IS = _PLAIN - {float}
+"""A float may be none that a row can hold."""
+
 MOST_WRITES = 100
 """A transaction has at most so many writes."""
+
+_KEY_NAMES = frozenset({"pk", "sk"})
+_NUMBERS = frozenset({int, float})
+_ORDERED: tuple[type[Any], ...] = (str, bytes)
 
 
 class _Row:
     """A row as it is kept. It is never changed: a write puts another in its place."""
 
-    __slots__ = ("changeable", "item")
+    __slots__ = ("deep", "flat", "item")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.changeable = [
-            name for name, value in item.items() if type(value) not in _PLAIN and isinstance(value, (dict, list, tuple))
-        ]
+        self.flat: list[str] = []
+        self.deep: list[str] = []
+        for name, value in item.items():
+            if type(value) in _PLAIN:
+                continue
+            within = value.values() if type(value) is dict else value if type(value) is list else None
+            if within is None or not _PLAIN.issuperset(map(type, within)):
+                self.deep.append(name)
+            else:
+                self.flat.append(name)
 
     def copied(self) -> Item:
         """The row for somebody who may change it."""
         item = dict(self.item)
-        for name in self.changeable:
+        for name in self.flat:
+            item[name] = item[name].copy()
+        for name in self.deep:
             item[name] = _copied(item[name])
         return item
 
@@ -85,7 +103,8 @@ class MemoryTable:
             return _NOTHING
         sks = sorted(sk for sk in partition if sk.startswith(prefix) and (start is None or sk > start))
         cut = sks if limit is None else sks[:limit]
-        return Page(tuple([partition[sk].copied() for sk in cut]), cut[-1] if len(cut) < len(sks) else None)
+        # A page that is full says where the next would start, though there may be nothing.
+        return Page(tuple([partition[sk].copied() for sk in cut]), cut[-1] if cut and len(cut) == limit else None)
 
     def query_index(
         self, index: Index, value: str, *, upto: float | None = None, start: Any | None = None, limit: int | None = None
@@ -106,15 +125,20 @@ class MemoryTable:
         else:
             projected = ("pk", "sk", *_HASH_AND_RANGE[index])
             items = tuple([{name: row.item[name] for name in projected} for row in rows])
-        return Page(items, cut[-1] if len(cut) < len(found) else None)
+        return Page(items, cut[-1] if cut and len(cut) == limit else None)
 
     def write(self, writes: Sequence[Write]) -> None:
         """See Table.write."""
-        if len(writes) > MOST_WRITES:
-            raise ValueError(f"a transaction has at most {MOST_WRITES} writes, not {len(writes)}")
+        if not 0 < len(writes) <= MOST_WRITES:
+            raise ValueError(f"a transaction has one to {MOST_WRITES} writes, not {len(writes)}")
         keys = [write.key for write in writes]
         if len(writes) > 1 and len(set(keys)) < len(writes):
             raise ValueError("a transaction cannot have two writes on one row")
+        for write, key in zip(writes, keys, strict=True):
+            if not (key.pk and key.sk):
+                raise ValueError("no part of a key is empty")
+            if isinstance(write, Update):
+                _check(write)
         rows = [self._row(key) for key in keys]
         failed = {
             i: row.copied() if row is not None else None
@@ -123,8 +147,11 @@ class MemoryTable:
         }
         if failed:
             raise WriteRefused(failed)
-        for write, key, row in zip(writes, keys, rows, strict=True):
-            self._apply(write, key, row)
+        # All of them before any is kept: a fault in one leaves nothing written.
+        after = [_after(write, row) for write, row in zip(writes, rows, strict=True)]
+        for key, row, kept in zip(keys, rows, after, strict=True):
+            if kept is not row:
+                self._keep(key, row, kept)
 
     def update(self, update: Update) -> Item:
         """See Table.update."""
@@ -175,26 +202,14 @@ class MemoryTable:
         partition = self._partitions.get(key.pk)
         return partition.get(key.sk) if partition is not None else None
 
-    def _apply(self, write: Write, key: Key, before: _Row | None) -> None:
-        if isinstance(write, Check):
-            return
-        if isinstance(write, Delete):
+    def _keep(self, key: Key, before: _Row | None, after: _Row | None) -> None:
+        if after is None:
             self._remove(key)
             return
-        if isinstance(write, Put):
-            item: Item = _copied(write.item)
-        else:
-            item = dict(before.item) if before is not None else {"pk": key.pk, "sk": key.sk}
-            copied = {name: item[source] for name, source in write.copy.items()}
-            item.update(_copied(write.set if type(write.set) is dict else dict(write.set)))
-            item.update(copied)
-            for name, amount in write.add.items():
-                item[name] = item.get(name, 0) + amount
-            for name in write.remove:
-                item.pop(name, None)
         if before is not None:
             self._unindex(key, before)
-        self._partitions.setdefault(key.pk, {})[key.sk] = _Row(item)
+        self._partitions.setdefault(key.pk, {})[key.sk] = after
+        item = after.item
         self._expire(key, item.get("expires_at"))
         for index, (hash_key, range_key) in _INDEXES:
             if hash_key in item and range_key in item:
@@ -221,15 +236,78 @@ class MemoryTable:
 
 
 def _copied(value: Any) -> Any:
-    """A copy that shares nothing that can change; what a row holds is a tree."""
+    """A copy of what a row holds that shares nothing that can change; it is a tree."""
     # By type, plain values first: a replay or a simulation spends most of its time here.
     if type(value) in _PLAIN:
         return value
     if isinstance(value, dict):
         return {name: each if type(each) in _PLAIN else _copied(each) for name, each in value.items()}
+    return [each if type(each) in _PLAIN else _copied(each) for each in value]
+
+
+def _stored(value: Any) -> Any:
+    """What a row holds of a value, sharing nothing: lists, dicts and plain values. Raises TypeError and ValueError."""
+    # The order is that of how often each is met.
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"a row cannot hold the number {value}")
+        return float(value)
+    if isinstance(value, dict):
+        return {name: each if type(each) in _STORED_AS_IT_IS else _stored(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [each if type(each) in _PLAIN else _copied(each) for each in value]
-    return value
+        return [each if type(each) in _STORED_AS_IT_IS else _stored(each) for each in value]
+    if type(value) in _STORED_AS_IT_IS:
+        return value
+    if isinstance(value, str):  # such as a member of an enumeration
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    raise TypeError(f"a row cannot hold a {type(value).__name__}")
+
+
+def _check(update: Update) -> None:
+    """Raises ValueError for an update that no row could be changed by."""
+    changed = {*update.set, *update.copy, *update.add, *update.remove}
+    if not changed:
+        raise ValueError("an update changes something")
+    if len(changed) < len(update.set) + len(update.copy) + len(update.add) + len(update.remove):
+        raise ValueError("an update changes an attribute in one way")
+    if not _KEY_NAMES.isdisjoint(changed):
+        raise ValueError("an update does not change a row's key")
+
+
+def _after(write: Write, before: _Row | None) -> _Row | None:
+    """The row as it is after a write: the same for a check. Raises TypeError and ValueError."""
+    if isinstance(write, Check):
+        return before
+    if isinstance(write, Delete):
+        return None
+    if isinstance(write, Put):
+        item: Item = _stored(write.item)
+    else:
+        item = dict(before.item) if before is not None else write.key._asdict()
+        copied = {name: _of(item, source) for name, source in write.copy.items()}
+        item.update(_stored(write.set if type(write.set) is dict else dict(write.set)))
+        item.update(copied)
+        for name, amount in write.add.items():
+            number = item.get(name, 0)
+            if type(number) not in _NUMBERS:
+                raise ValueError(f"{name} is not a number that could be added to")
+            item[name] = number + amount
+        for name in write.remove:
+            item.pop(name, None)
+    for _, (hash_key, range_key) in _INDEXES:
+        if hash_key in item and not (type(item[hash_key]) is str and item[hash_key]):
+            raise ValueError(f"{hash_key} is the key of an index: text that is not empty")
+        if range_key in item and type(item[range_key]) not in _NUMBERS:
+            raise ValueError(f"{range_key} is the key of an index: a number")
+    return _Row(item)
+
+
+def _of(item: Item, name: str) -> Any:
+    if name not in item:
+        raise ValueError(f"there is no {name} to be copied")
+    return item[name]
 
 
 def _all_hold(conditions: Iterable[Condition], row: _Row | None) -> bool:
@@ -249,10 +327,29 @@ def _holds(condition: Condition, row: Item) -> bool:
         case Test.ABSENT:
             return not present
         case Test.EQUALS:
-            return present and value == condition.value
+            return present and _equal(value, condition.value)
         case Test.BELOW:
-            return present and bool(value < condition.value)
+            return present and _below(value, condition.value)
         case Test.ABOVE:
-            return present and bool(value > condition.value)
+            return present and _below(condition.value, value)
         case Test.ABSENT_OR_BELOW:
-            return not present or bool(value < condition.value)
+            return not present or _below(value, condition.value)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same; those of different types never are, and truth is no number."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict):
+        return isinstance(other, dict) and one.keys() == other.keys() and all(_equal(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        both = isinstance(other, (list, tuple)) and len(one) == len(other)
+        return both and all(_equal(*each) for each in zip(one, other, strict=True))
+    return bool(one == other)
+
+
+def _below(one: Any, other: Any) -> bool:
+    """Whether one value is below another; between those of different types there is no order."""
+    if type(one) in _NUMBERS and type(other) in _NUMBERS:
+        return bool(one < other)
+    return any(bool(one < other) for kind in _ORDERED if isinstance(one, kind) and isinstance(other, kind))

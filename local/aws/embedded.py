@@ -21,6 +21,8 @@ _INTERPRETER = Path(__file__).resolve().parents[2] / ".ministack" / "bin" / "pyt
 _EXIT_PORT_IN_USE = 3
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+_OUT_OF_TIME = "killing worker"
+"""What the server's log says, once, of each invocation that was ended at its timeout."""
 
 
 class AwsNotStarted(RuntimeError):
@@ -48,6 +50,7 @@ class EmbeddedAws(RunningAws):
         super().__init__(port, None)
         self._state_dir = state_dir
         self._options = ["--log-level", log]
+        self._persist = persist
         self._options += ["--persist"] if persist else []
         self._options += [f"--without={name}" for name in without]
         self._process: subprocess.Popen[bytes] | None = None
@@ -71,6 +74,13 @@ class EmbeddedAws(RunningAws):
     def log(self) -> Path:
         """The file that the server writes its log to."""
         return self._state_dir / "server.log"
+
+    def out_of_time(self) -> int:
+        """How many invocations were ended at their function's timeout since the server started, as its log says.
+
+        What such an invocation held, the whole batch, comes again when it becomes visible.
+        """
+        return self.log.read_text(errors="replace").count(_OUT_OF_TIME)
 
     def start(self) -> None:
         """Start the server and return when it serves. Raises AwsNotStarted."""
@@ -96,8 +106,8 @@ class EmbeddedAws(RunningAws):
             raise
 
     def stop(self) -> None:
-        """End the server and its Lambda workers in order; do nothing when it does not run."""
-        self._end(signal.SIGTERM)
+        """End the server and its Lambda workers; do nothing when it does not run. With `persist` it saves what it holds."""
+        self._end(signal.SIGTERM if self._persist else signal.SIGKILL)  # with nothing to save, nothing to wait for
 
     def restart(self) -> None:
         """Stop the server and start it again on the same port; with `persist`, with all that it held. Raises AwsNotStarted.

@@ -46,13 +46,16 @@ def main() -> int:
             with step("fifty events at once on one case"):
                 found["contention"] = asdict(contention.measure(ward))
             with step("events through the embedded stack"):
+                out_of_time = stack.aws.out_of_time()
                 through = throughput.measure(stack)
+                out_of_time = stack.aws.out_of_time() - out_of_time
         found["end_to_end"] = {
             "hand_offs": through.baton.events,
             "hand_offs_per_second": round(through.baton.rate, 1),
             "slowest_seconds": round(through.baton.slowest, 2),
             "bare_hand_offs_per_second": round(through.bare.rate, 1),
             "hand_offs_per_bare_one": round(through.ratio, 3),
+            "invocations_out_of_time": out_of_time,
         }
         with step("the demonstration"):
             demo = demonstration.measure(Path(folder) / "demo")

@@ -52,10 +52,11 @@ def main() -> int:
     os.environ.update(served)
 
     sys.path.append(str(REPOSITORY))
-    from local.aws.server import capacity, fidelity
+    from local.aws.server import capacity, fidelity, unpacked
 
     fidelity.apply(without=frozenset(options.without))
     capacity.apply(options.workers_per_function)
+    unpacked.apply(state / "tmp" / "unpacked")
 
     from ministack.app import app
 
@@ -101,8 +102,9 @@ def environment(caller: dict[str, str], port: int, state: Path, log_level: str, 
         # Listeners nobody asked for.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # A burst leaves surplus sandboxes behind; each holds some 30 to 60 MB.
-        "LAMBDA_WARM_TTL_SECONDS": "30",
+        # A burst leaves surplus sandboxes behind; each holds some 30 to 60 MB. AWS keeps them for minutes; one that is ended
+        # earlier costs its start, a second of a processor, again at the next burst.
+        "LAMBDA_WARM_TTL_SECONDS": "120",
     }
 
 

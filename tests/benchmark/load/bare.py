@@ -1,4 +1,9 @@
-"""The same AWS operations without Baton: bus, queue, functions, one transaction, a wait under a token, stream, FIFO queue, EMR."""
+"""The same AWS operations without Baton: bus, queue, functions, one transaction, a wait under a token, stream, FIFO queue, EMR.
+
+As many calls of each kind, writes of the same number and about the same size under the same kinds of conditions, under a key of
+the account and under roles that may do just this, batches and concurrency as the stack's. What is left out is what Baton thinks,
+logs and measures.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +51,32 @@ class BareLane:
         return row is not None and row.get("parked") == self._sent
 
 
+_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{NAME}"
+_QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}"
+_FIFO_ARN = f"{_QUEUE_ARN}.fifo"
+_BUS_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{NAME}"
+_MACHINE_ARN = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}"
+_POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+_READS_STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+_MAY: dict[str, list[tuple[tuple[str, ...], str]]] = {
+    "intake": [
+        (_POLLS, _QUEUE_ARN),
+        (("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem",
+          "dynamodb:ConditionCheckItem"), _TABLE_ARN),
+        (("states:StartExecution", "states:SendTaskSuccess"), _MACHINE_ARN),
+    ],
+    "follow": [(("dynamodb:UpdateItem",), _TABLE_ARN)],
+    "relay": [
+        (_READS_STREAM, f"{_TABLE_ARN}/stream/*"),
+        (("sqs:SendMessage",), _FIFO_ARN),
+        (("events:PutEvents",), _BUS_ARN),
+    ],
+    "writeback": [(_POLLS, _FIFO_ARN), (("dynamodb:GetItem", "dynamodb:UpdateItem"), _TABLE_ARN)],
+    "machine": [(("lambda:InvokeFunction",), f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}-follow")],
+}  # fmt: skip
+"""What each function and the state machine may do, besides logging and using the key."""
+
+
 class Bare:
     """The pipeline, made on the embedded AWS with plain calls."""
 
@@ -69,31 +100,41 @@ class Bare:
 
     def _make(self) -> None:
         client = self._aws.client
-        stream = self._made_table()
-        events = client("sqs").create_queue(QueueName=NAME, Attributes={"VisibilityTimeout": "20"})["QueueUrl"]
-        fifo = {"FifoQueue": "true", "VisibilityTimeout": "35", "DeduplicationScope": "messageGroup",
-                "FifoThroughputLimit": "perMessageGroupId"}  # fmt: skip
+        key = self._made_key()
+        stream = self._made_table(key)
+        plain = {"VisibilityTimeout": "20", "KmsMasterKeyId": key}
+        events = client("sqs").create_queue(QueueName=NAME, Attributes=plain)["QueueUrl"]
+        fifo = {"FifoQueue": "true", "VisibilityTimeout": "30", "DeduplicationScope": "messageGroup",
+                "FifoThroughputLimit": "perMessageGroupId", "KmsMasterKeyId": key}  # fmt: skip
         writeback = client("sqs").create_queue(QueueName=f"{NAME}.fifo", Attributes=fifo)["QueueUrl"]
-        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{NAME}"
-        role = self._made_role()
         client("events").create_event_bus(Name=NAME)
         code = _zipped()
-        environment = {"TABLE": NAME, "QUEUE": writeback, "BUS": NAME, "MACHINE": machine, "EMR": self._emr}
+        environment = {"TABLE": NAME, "QUEUE": writeback, "BUS": NAME, "MACHINE": _MACHINE_ARN, "EMR": self._emr}
         for function in ("intake", "follow", "relay", "writeback"):
             client("lambda").create_function(
                 FunctionName=f"{NAME}-{function}",
                 Runtime=RUNTIME,
                 Handler=f"bare_functions.{function}",
-                Role=role,
+                Role=self._made_role(function, key),
                 Code={"ZipFile": code},
                 Timeout=15,
                 MemorySize=512,
                 Environment={"Variables": environment},
             )
-        client("stepfunctions").create_state_machine(name=NAME, roleArn=role, definition=json.dumps(_machine()))
+        client("stepfunctions").create_state_machine(
+            name=NAME, roleArn=self._made_role("machine", key), definition=json.dumps(_machine())
+        )
         self._joined(events, stream)
 
-    def _made_table(self) -> str:
+    def _made_key(self) -> str:
+        everybody_of_ours = {"Sid": "Account", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                             "Action": "kms:*", "Resource": "*"}  # fmt: skip
+        rules = {"Sid": "Events", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+                 "Action": ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], "Resource": "*"}  # fmt: skip
+        policy = {"Version": "2012-10-17", "Statement": [everybody_of_ours, rules]}
+        return str(self._aws.client("kms").create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"])
+
+    def _made_table(self, key: str) -> str:
         client = self._aws.client("dynamodb")
         client.create_table(
             TableName=NAME,
@@ -109,37 +150,43 @@ class Bare:
                 for name, *keys in _INDEXES
             ],
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+            SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key},
         )
         return str(client.describe_table(TableName=NAME)["Table"]["LatestStreamArn"])
 
-    def _made_role(self) -> str:
+    def _made_role(self, actor: str, key: str) -> str:
         services = ["lambda.amazonaws.com", "states.amazonaws.com"]
         trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
-        iam = self._aws.client("iam")
-        iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
-        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-        iam.put_role_policy(RoleName=NAME, PolicyName=NAME, PolicyDocument=json.dumps(everything))
-        return f"arn:aws:iam::{ACCOUNT}:role/{NAME}"
+        iam, name = self._aws.client("iam"), f"{NAME}-{actor}"
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+        logs = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+        may = [*_MAY[actor], (("kms:Decrypt", "kms:GenerateDataKey"), key), (logs, "*")]
+        statements = [{"Effect": "Allow", "Action": list(actions), "Resource": on} for actions, on in may]
+        document = {"Version": "2012-10-17", "Statement": statements}
+        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(document))
+        return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
     def _joined(self, events: str, stream: str) -> None:
         """Rule to queue, queues and stream to functions."""
         sqs, lambda_ = self._aws.client("sqs"), self._aws.client("lambda")
-        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{NAME}"
         allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-                 "Resource": arn}  # fmt: skip
+                 "Resource": _QUEUE_ARN}  # fmt: skip
         sqs.set_queue_attributes(QueueUrl=events, Attributes={"Policy": json.dumps({"Statement": [allow]})})
         self._aws.client("events").put_rule(
             Name=NAME, EventBusName=NAME, EventPattern=json.dumps({"source": ["bare.in"]})
         )
-        self._aws.client("events").put_targets(Rule=NAME, EventBusName=NAME, Targets=[{"Id": "queue", "Arn": arn}])
+        self._aws.client("events").put_targets(
+            Rule=NAME, EventBusName=NAME, Targets=[{"Id": "queue", "Arn": _QUEUE_ARN}]
+        )
         partial = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
-        at_once: dict[str, Any] = {"ScalingConfig": {"MaximumConcurrency": 4}}
-        lambda_.create_event_source_mapping(
-            EventSourceArn=arn, FunctionName=f"{NAME}-intake", BatchSize=10, **at_once, **partial
-        )
-        lambda_.create_event_source_mapping(
-            EventSourceArn=f"{arn}.fifo", FunctionName=f"{NAME}-writeback", BatchSize=10, **at_once, **partial
-        )
+        for source, function, batch, at_once in ((_QUEUE_ARN, "intake", 5, 4), (_FIFO_ARN, "writeback", 10, 10)):
+            lambda_.create_event_source_mapping(
+                EventSourceArn=source,
+                FunctionName=f"{NAME}-{function}",
+                BatchSize=batch,
+                ScalingConfig={"MaximumConcurrency": at_once},
+                **partial,
+            )
         only = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "J#"}]}}}}
         lambda_.create_event_source_mapping(
             EventSourceArn=stream,

@@ -19,11 +19,19 @@ _bus: Any = boto3.client("events")
 _steps: Any = boto3.client("stepfunctions")
 _emr = urllib.parse.urlsplit(os.environ["EMR"])
 _line = http.client.HTTPConnection(_emr.hostname or "", _emr.port)
-_FILLING = {"S": "what a case's row holds: facts, limits, performers, its open task, hashes" * 8}
+_FILLING = "what a row holds: facts, limits, performers, its open task, hashes. "
+_SIZES = {"META": 2300, "J": 900, "V": 240, "TASK": 300, "EVENT": 150}
+"""Bytes of filling, so that each row is written about as large as Baton's of that kind."""
+_NEW = "attribute_not_exists(pk)"
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _held(kind: str) -> dict[str, str]:
+    size = _SIZES[kind]
+    return {"S": (_FILLING * (size // len(_FILLING) + 1))[:size]}
 
 
 def _get(pk: str, sk: str) -> Any:
@@ -41,24 +49,34 @@ def intake(event: Any, context: object) -> dict[str, Any]:
         _db.query(TableName=_TABLE, KeyConditionExpression="pk = :staff", ExpressionAttributeValues=staff)
         now = {"N": str(time.time())}
         writes = [
-            {"Put": {"TableName": _TABLE, "Item": {**_key(pk, f"{kind}#{number:06d}"), "at": now, "held": _FILLING},
-                     "ConditionExpression": "attribute_not_exists(pk)"}}
+            {"Put": {"TableName": _TABLE, "Item": {**_key(pk, f"{kind}#{number:06d}"), "at": now, "held": _held(kind)},
+                     "ConditionExpression": _NEW}}
             for kind in ("V", "J", "TASK")
         ]  # fmt: skip
-        writes.append({"Put": {"TableName": _TABLE, "Item": {**_key(f"EVENT#{case}#{number}", "bare"), "at": now}}})
+        mark = {**_key(f"EVENT#{case}#{number}", "bare"), "at": now, "held": _held("EVENT")}
+        writes.append({"Put": {"TableName": _TABLE, "Item": mark, "ConditionExpression": _NEW}})
+        writes.append(
+            {"ConditionCheck": {"TableName": _TABLE, "Key": _key("STAFF#bare", "person"),
+                                "ConditionExpression": "attribute_not_exists(gone)"}}
+        )  # fmt: skip
         if place is None:
-            writes.append({"Put": {"TableName": _TABLE, "Item": _key(f"KEY#{case}", "OPEN")}})
+            writes.append(
+                {"Put": {"TableName": _TABLE, "Item": _key(f"KEY#{case}", "OPEN"), "ConditionExpression": _NEW}}
+            )
         else:
             writes.append(
                 {"Update": {"TableName": _TABLE, "Key": _key(pk, f"TASK#{number - 1:06d}"),
-                            "UpdateExpression": "SET closed = :now", "ExpressionAttributeValues": {":now": now}}}
+                            "UpdateExpression": "SET closed = :now", "ExpressionAttributeValues": {":now": now},
+                            "ConditionExpression": "attribute_not_exists(closed)"}}
             )  # fmt: skip
+        before = {":before": row["visit"]} if row else {}
         writes.append(
             {"Update": {
                 "TableName": _TABLE, "Key": _key(pk, "META"),
                 "UpdateExpression": "SET visit = :visit, held = :held, sweep = :sweep, look_at = :now",
+                "ConditionExpression": "visit = :before" if row else _NEW,
                 "ExpressionAttributeValues": {
-                    ":visit": {"N": str(number)}, ":held": _FILLING, ":sweep": {"S": "SWEEP#0"}, ":now": now,
+                    ":visit": {"N": str(number)}, ":held": _held("META"), ":sweep": {"S": "SWEEP#0"}, ":now": now, **before,
                 },
             }}
         )  # fmt: skip
@@ -78,6 +96,7 @@ def follow(event: Any, context: object) -> None:
         TableName=_TABLE,
         Key=_key("CASE#" + event["case"], "META"),
         UpdateExpression="SET parked = :visit, #t = :token",
+        ConditionExpression="visit = :visit",
         ExpressionAttributeNames={"#t": "token"},
         ExpressionAttributeValues={":visit": {"N": str(event["visit"])}, ":token": {"S": event["token"]}},
         ReturnValues="ALL_NEW",
@@ -90,6 +109,7 @@ def relay(event: Any, context: object) -> dict[str, Any]:
     for record in event["Records"]:
         keys = record["dynamodb"]["Keys"]
         case, number = keys["pk"]["S"].removeprefix("CASE#"), keys["sk"]["S"]
+        detail = json.dumps({"case": case, "number": number, "held": _held("EVENT")["S"]})
         _queue.send_message(
             QueueUrl=os.environ["QUEUE"],
             MessageGroupId=case,
@@ -97,7 +117,7 @@ def relay(event: Any, context: object) -> dict[str, Any]:
             MessageBody=json.dumps({"case": case}),
         )
         _bus.put_events(
-            Entries=[{"EventBusName": os.environ["BUS"], "Source": "bare.out", "DetailType": "moved", "Detail": "{}"}]
+            Entries=[{"EventBusName": os.environ["BUS"], "Source": "bare.out", "DetailType": "moved", "Detail": detail}]
         )
         metric = {"Namespace": "Bare", "Dimensions": [["facility"]], "Metrics": [{"Name": "Moved", "Unit": "Count"}]}
         stamp = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}

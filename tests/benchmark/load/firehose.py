@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from dataclasses import dataclass
 from functions.cases.table import Item, Key
 from tests.benchmark.load.baton import CaseLane, Hospitals
 from tests.benchmark.load.lanes import EVENTS_A_CALL, Entry, TooSlow
+from tests.benchmark.load.saturations import Saturations
 
 BURST_EVERY, BURST = 20, 10
 """Every so many calls, so many come at once."""
-SWING = 1.2
-CENTRE, LOWEST, HIGHEST = 96.0, 85, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,16 @@ def fire(
     lanes: Sequence[CaseLane],
     *,
     vitals: int,
+    saturations: Saturations,
     rate: float,
     put: Callable[[list[Entry]], object],
     read: Callable[[Sequence[Key]], Mapping[Key, Item]],
     longest_seconds: float,
 ) -> Fired:
     """Send so many saturations of these cases, ``rate`` a second, then wait until each has its mark. Raises TooSlow."""
-    chance = random.Random(2026)
     began = time.perf_counter()
     unmarked: list[Key] = []
-    for calls, batch in enumerate(_batches(_series(hospitals, lanes, vitals, chance)), start=1):
+    for calls, batch in enumerate(_batches(_series(hospitals, lanes, vitals, saturations)), start=1):
         put([entry for _, entry in batch])
         unmarked += [key for facility, entry in batch for key in hospitals.marks(facility, [entry])]
         if calls % BURST_EVERY >= BURST:  # what the burst came early is waited for here
@@ -66,14 +64,13 @@ def fire(
 
 
 def _series(
-    hospitals: Hospitals, lanes: Sequence[CaseLane], vitals: int, chance: random.Random
+    hospitals: Hospitals, lanes: Sequence[CaseLane], vitals: int, saturations: Saturations
 ) -> Iterator[tuple[str, Entry]]:
-    """Saturations that wander about their centre, each patient's by itself."""
-    levels = [CENTRE] * len(lanes)
+    """Saturations of all patients by turns."""
+    series = saturations.of(len(lanes))
     for number in range(vitals):
         place = number % len(lanes)
-        levels[place] += 0.2 * (CENTRE - levels[place]) + chance.gauss(0, SWING)
-        lane, percent = lanes[place], min(HIGHEST, max(LOWEST, round(levels[place])))
+        lane, percent = lanes[place], next(series[place])
         yield lane.facility, hospitals.entry(lane.facility, "spo2_observed", lane.encounter, spo2_percent=percent)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -17,27 +18,31 @@ EVERY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Resident MB of an average worker in the run's second and last quarter; and of this process."""
+    """Resident MB of an average worker of each function, and of this process: at first, warmed up, and at the end."""
 
-    worker_early: float
-    worker_late: float
-    driver_early: float
-    driver_late: float
+    at_first: Mapping[str, float]
+    warmed_up: Mapping[str, float]
+    at_the_end: Mapping[str, float]
 
     @property
     def growth(self) -> float:
-        """The late size of a worker over its early one: 1 is flat."""
-        return self.worker_late / self.worker_early
+        """The size at the end over that after warming up, of the function that grew most: 1 is flat."""
+        grown = [self.at_the_end[each] / size for each, size in self.warmed_up.items() if each in self.at_the_end]
+        return max(grown)
 
 
 class Watch:
-    """Looks every few seconds, from entry to exit. The first quarter, in which workers start and import, does not count."""
+    """Looks every few seconds, from entry to exit.
+
+    A worker grows while it warms up: it imports, and it keeps each facility's policy when it first meets it. So what counts
+    is what it grows by after ``warm``.
+    """
 
     def __init__(self, aws: RunningAws) -> None:
         self._aws = aws
         self._own = psutil.Process()
-        self._workers: list[float] = []
-        self._driver: list[float] = []
+        self._looks: list[dict[str, float]] = []
+        self._warm = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -49,27 +54,34 @@ class Watch:
         self._over.set()
         self._thread.join()
 
+    def warm(self) -> None:
+        """From now on, whatever grows is no warming up."""
+        self._warm = len(self._looks)
+
     def held(self) -> Held:
         """The sizes. Raises RuntimeError when the run was too short to tell."""
-        if len(self._workers) < 8:
-            raise RuntimeError(f"the run was too short to tell: {len(self._workers)} looks at memory, 8 are needed")
-        return Held(*_quarters(self._workers), *_quarters(self._driver))
+        after = self._looks[self._warm :]
+        if len(after) < 8:
+            raise RuntimeError(f"the run was too short to tell: {len(after)} looks at memory, 8 are needed")
+        quarter = len(after) // 4
+        return Held(_typical(self._looks[:quarter]), _typical(after[:quarter]), _typical(after[-quarter:]))
 
     def _look(self) -> None:
         while not self._over.wait(EVERY_SECONDS):
-            sizes = []
+            look = {"this process": self._own.memory_info().rss / 1e6}
             for function in FUNCTIONS:
+                sizes = []
                 for pid in self._aws.workers(f"{STACK}-{function}"):
                     try:
                         sizes.append(psutil.Process(pid).memory_info().rss / 1e6)
                     except psutil.NoSuchProcess:
                         continue
-            if sizes:
-                self._workers.append(statistics.mean(sizes))
-                self._driver.append(self._own.memory_info().rss / 1e6)
+                if sizes:
+                    look[str(function)] = statistics.mean(sizes)
+            self._looks.append(look)
 
 
-def _quarters(sizes: list[float]) -> tuple[float, float]:
-    """The median of the second quarter and of the last."""
-    quarter = len(sizes) // 4
-    return statistics.median(sizes[quarter : 2 * quarter]), statistics.median(sizes[-quarter:])
+def _typical(looks: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each."""
+    names = sorted({name for look in looks for name in look})
+    return {name: round(statistics.median(look[name] for look in looks if name in look), 1) for name in names}

@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,13 @@ MOST_DIMENSIONS = 30
 MOST_METRICS = 100
 
 STORING_TAKES_AT_MOST = 30.0
+
+# MiniStack looks at every point of every metric for every alarm, on the thread that serves all requests. AWS evaluates
+# an alarm once a minute, or every 10 seconds for one of high resolution (CloudWatch user guide, "Alarm evaluation").
+ALARMS_EVALUATED_EVERY = 2.0
+
+_alarms_evaluated_at = float("-inf")
+_evaluation_due = False
 
 
 class MalformedMetricError(ValueError):
@@ -118,8 +126,8 @@ def on_the_event_loop(data: list[Datum]) -> None:
             cloudwatch._store_datum(
                 datum.namespace, datum.name, datum.dimensions, datum.at, datum.unit, None, datum.values, None, None
             )
-        cloudwatch._evaluate_all_alarms()
         stored.set()
+        evaluate_alarms_soon()
 
     try:
         asyncio.get_running_loop()
@@ -130,3 +138,24 @@ def on_the_event_loop(data: list[Datum]) -> None:
         store()
     if not stored.wait(STORING_TAKES_AT_MOST):
         logger.error("metrics were not stored within %s s", STORING_TAKES_AT_MOST)
+
+
+def evaluate_alarms_soon() -> None:
+    """Evaluate all alarms now, or as soon as their last evaluation is long enough ago. On the event loop only."""
+    global _evaluation_due
+    if _evaluation_due:
+        return
+    wait = _alarms_evaluated_at + ALARMS_EVALUATED_EVERY - time.monotonic()
+    if wait <= 0:
+        evaluate_alarms()
+    else:
+        _evaluation_due = True
+        asyncio.get_running_loop().call_later(wait, evaluate_alarms)
+
+
+def evaluate_alarms() -> None:
+    """Evaluate all alarms; the time that this takes is not counted against the next time."""
+    global _alarms_evaluated_at, _evaluation_due
+    _evaluation_due = False
+    cloudwatch._evaluate_all_alarms()
+    _alarms_evaluated_at = time.monotonic()

@@ -6,6 +6,7 @@ import compileall
 import contextlib
 import hashlib
 import io
+import os
 import py_compile
 import shutil
 from collections.abc import Iterator
@@ -22,8 +23,11 @@ BESIDE = (
     "package-lock.json",
     "pyproject.toml",
 )
-LINKED = (".venv", "node_modules", ".bundles/aws", ".bundles/local")
+LINKED = (".venv", "node_modules", ".bundles/aws", ".bundles/jsii", ".bundles/local")
 """What is only read: installed packages."""
+
+ZIPS = ".bundles/zips"
+"""Each is named by its content and never written again, so a copy begins with those there are."""
 
 READ = (".py", ".json", ".md", ".csv")
 
@@ -42,12 +46,25 @@ def make_copy(checkout: Path, folder: Path) -> None:
     (folder / ".bundles").mkdir()
     for name in LINKED:
         if (checkout / name).exists():
-            (folder / name).symlink_to(checkout / name)
+            (folder / name).symlink_to((checkout / name).resolve())
+    _share_zips(checkout / ZIPS, folder / ZIPS)
     with contextlib.redirect_stdout(io.StringIO()):
         for name in PACKAGES:
             compileall.compile_dir(
                 folder / name, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
             )
+
+
+def _share_zips(there: Path, here: Path) -> None:
+    here.mkdir()
+    for made in sorted(there.glob("*.zip")):
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile, as unused for long
+            try:
+                os.link(made, here / made.name)
+            except FileNotFoundError:
+                raise
+            except OSError:  # another file system
+                shutil.copy2(made, here / made.name)
 
 
 def sources(root: Path) -> Iterator[Path]:

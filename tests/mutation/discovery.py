@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tests.mutation.kinds import kind_of
 from tests.mutation.mutation import Edit, Mutation
 
 WITHOUT_GUARDS: Final = frozenset(
@@ -42,38 +43,55 @@ def is_guarding(file: str) -> bool:
     return file in GUARDING or (folder == "functions/cases" and file not in WITHOUT_GUARDS)
 
 
-DELIVERING: Final = tuple(
-    f"cdk/{name}.py" for name in ["alarms", "intake", "queues", "reconcile", "relay", "workflows", "writeback"]
+WITHOUT_DELIVERY: Final = frozenset(
+    f"cdk/{name}.py"
+    for name in ("app", "bundling", "dashboard", "grants", "imports", "names", "published", "synth", "target")
 )
+"""Modules of the stack that make nothing that delivers or stores; one that is added later is looked at."""
+
+
+def is_delivering(file: str) -> bool:
+    """Whether a module makes part of the stack."""
+    return file.startswith("cdk/") and file not in WITHOUT_DELIVERY
+
 
 DELIVERY: Final = frozenset(
     [
         "bisect_batch_on_function_error",
+        "conditions",
         "dead_letter_config",
         "dead_letter_queue",
         "deduplication_scope",
+        "deletion_protection",
         "destination_config",
+        "enable_key_rotation",
         "encryption",
+        "encryption_key",
         "encryption_master_key",
         "enforce_ssl",
         "fifo",
         "fifo_throughput_limit",
         "filter_criteria",
         "function_response_types",
+        "kms_key_id",
         "kms_key_identifier",
+        "master_key",
         "max_concurrency",
         "maximum_record_age_in_seconds",
         "maximum_retry_attempts",
+        "point_in_time_recovery_specification",
         "policy",
         "removal_policy",
         "report_batch_item_failures",
         "retention_period",
         "retry_policy",
+        "stream",
+        "time_to_live_attribute",
         "visibility_timeout",
         "treat_missing_data",
     ]
 )
-"""What a queue, a rule, a bus, a mapping or an alarm may be given so that nothing is lost."""
+"""What a queue, a rule, a bus, a mapping, an alarm or the table may be given so that nothing is lost, or read by others."""
 
 FENCES: Final = frozenset(
     [
@@ -125,6 +143,7 @@ FENCES: Final = frozenset(
 RULES: Final = frozenset(
     f"functions/{name}.py"
     for name in [
+        "cases/early",
         "cases/leftover",
         "cases/merging",
         "cases/rerouting",
@@ -145,14 +164,15 @@ def discovered(root: Path) -> list[Mutation]:
     found: list[Mutation] = []
     for path in sorted(Path(root, "functions").rglob("*.py")):
         found.extend(_in(root, path.relative_to(root).as_posix()))
-    for file in DELIVERING:
-        found.extend(_in(root, file))
-    return _named_once(found)
+    for path in sorted(Path(root, "cdk").glob("*.py")):
+        if is_delivering(path.relative_to(root).as_posix()):
+            found.extend(_in(root, path.relative_to(root).as_posix()))
+    return [replace(each, kind=kind_of(each.file, each.function, each.what)) for each in _named_once(found)]
 
 
 def _in(root: Path, file: str) -> list[Mutation]:
     source = Path(root, file).read_bytes()
-    finder = _Delivery(file, source) if file in DELIVERING else _Guards(file, source)
+    finder = _Delivery(file, source) if is_delivering(file) else _Guards(file, source)
     finder.visit(ast.parse(source))
     return finder.found
 
@@ -201,10 +221,18 @@ class _Finder(ast.NodeVisitor):
         return self.source[self._start(node) : self._end(node)].decode()
 
     def _without(
-        self, what: str, node: ast.expr | ast.stmt, text: str, *, until: ast.stmt | None = None, wide: bool = False
+        self,
+        what: str,
+        node: ast.expr | ast.stmt,
+        text: str,
+        *,
+        until: ast.stmt | None = None,
+        wide: bool = False,
+        about: str = "",
     ) -> None:
         edit = Edit(self._start(node), self._end(until or node), text)
-        self.found.append(Mutation(self.file, ".".join(self._within) or "module", what, node.lineno, (edit,), wide))
+        function = ".".join(self._within) or "module"
+        self.found.append(Mutation(self.file, function, what, node.lineno, (edit,), wide, about=about))
 
     def _drop_keyword(self, call: ast.Call, keyword: ast.keyword) -> None:
         """With the comma after it, or before it when it is the last."""
@@ -278,6 +306,8 @@ class _Guards(_Finder):
                 self._without(f"no {_words(each)}", node, f"{self._text(node.func)}({', '.join(rest)})")
         if called == "suppress":
             self._without(f"no {_words(node)}", node, "suppress()")
+        if called == "kept" and not node.args:
+            self._without(f"no {_words(node)}", node, "__import__('contextlib').nullcontext()")
         for keyword in node.keywords:
             if keyword.arg == "mark" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None):
                 self._without(f"{called}: nobody looks at the mark", keyword.value, "None")
@@ -297,7 +327,8 @@ class _Guards(_Finder):
 
     def visit_If(self, node: ast.If) -> None:
         if self._everything and not _only_a_fault(node):
-            self._without(f"never: {_words(node.test)}", node.test, "False", wide=self._is_wide(node.test))
+            what = f"never: {_words(node.test)}"
+            self._without(what, node.test, "False", wide=self._is_wide(node.test), about=_mends(node.body))
         self.generic_visit(node)
 
     def _is_wide(self, node: ast.expr) -> bool:
@@ -323,7 +354,8 @@ class _Guards(_Finder):
             for branch, word in ((node.body, "always"), (node.orelse, "never")):
                 what = f"{word}: {_words(node.test)} (of {_words(node)})"
                 wide = _is_there(node.test) or self._is_wide(node.test)
-                self._without(what, node, self._enclosed(branch), wide=wide)
+                lost = node.orelse if branch is node.body else node.body
+                self._without(what, node, self._enclosed(branch), wide=wide, about=_mends([lost]))
         self.generic_visit(node)
 
     def visit_comprehension(self, node: ast.comprehension) -> None:
@@ -355,6 +387,17 @@ def _is_there(node: ast.expr) -> bool:
         and isinstance(node.comparators[0], ast.Constant)
         and node.comparators[0].value is None
     )
+
+
+def _mends(body: Sequence[ast.AST]) -> str:
+    """What a rule of the sweep says that it mended, where it says so."""
+    said = {
+        each.attr.lower()
+        for statement in body
+        for each in ast.walk(statement)
+        if isinstance(each, ast.Attribute) and _name(each.value) == "Mended" and each.attr != "NOTHING"
+    }
+    return ", ".join(sorted(said))
 
 
 def _only_a_fault(node: ast.If) -> bool:

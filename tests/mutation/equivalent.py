@@ -11,8 +11,12 @@ _STILL_CLOSED = "the condition beside it sees a case that is open; one that open
 _WITH_ITS_MARK = (
     "a waiting event and its mark are written, and go, in one transaction: the mark's condition says the same"
 )
+_SAME_TEMPLATE = "the template is the same, byte for byte: the CDK concludes it from what else it is given"
 
 EQUIVALENT: Final[dict[str, str]] = {
+    "cdk/queues.py:_queue:Queue without fifo": _SAME_TEMPLATE,
+    "cdk/queues.py:_queue:Queue without encryption": _SAME_TEMPLATE,
+    "cdk/data.py:Data.__init__:Table without encryption": _SAME_TEMPLATE,
     "functions/cases/handoff.py:taken_up:never: row.ended_at is not None or not (row.case.deferred or row.state in "
     "machine.checklists)": _SPARES_WORK,
     "functions/cases/leftover.py:answer_deferred:never: not row.case.deferred": _SPARES_WORK,
@@ -28,10 +32,8 @@ EQUIVALENT: Final[dict[str, str]] = {
     "functions/cases/unopened.py:still_no_case:no Condition('case', Test.EQUALS, place.case)": _STILL_CLOSED,
     "functions/cases/unopened.py:still_no_case:no Condition('closed_at', Test.EXISTS)": _SAME_CASE,
     "functions/cases/marks.py:marked:no Condition('pk', Test.EXISTS)": _WITH_ITS_MARK,
-    "functions/cases/undertakings.py:any_on_record:never: not any((state.work is not None and is_recorded(machine, "
-    "state.work.name) for state in machine.st...": _SPARES_WORK,
-    "functions/cases/undertakings.py:any_on_record:not asked: is_recorded(machine, state.work.name) (of state.work is "
-    "not None and is_recorded(machine, state.work.name))": _SPARES_WORK,
+    "functions/cases/unopened.py:answer_without_case:no NEW": _WITH_ITS_MARK,
+    "functions/cases/undertakings.py:any_on_record:never: not machine_of(services, row).sets_out": _SPARES_WORK,
     "functions/cases/undertakings.py:came_late:never: item is None": "only visits that the case has left are asked for",
     "functions/cases/undertakings.py:sent_back:not asked: undertaking.visit >= row.visit (of undertaking.visit >= "
     "row.visit or undertaking.tried_at + TRY_AGAIN_SECONDS > now)": "a visit that was not left did not come late",

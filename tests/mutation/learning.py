@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -32,6 +33,8 @@ STACK: Final = (
     "tests/infrastructure/test_delivery.py",
     "tests/infrastructure/test_confidentiality.py",
     "tests/infrastructure/test_permissions.py",
+    "tests/infrastructure/test_runbook.py",
+    "tests/infrastructure/test_dashboard.py",
 )
 """What looks at the stack. It is synthesised by another process, so no call of it is seen."""
 
@@ -60,13 +63,35 @@ class Touches:
         self._numbers: dict[str, int] = {name: number for number, name in enumerate(kept["functions"])}
         self._files: dict[str, dict[str, Any]] = kept["files"]
 
-    def unknown(self, root: Path, *, quick: bool) -> list[str]:
-        """Test files that are new or have changed, the small ones last; ``quick``: of those whose tests are short."""
-        changed = [file for file in test_files(root) if self._files.get(file, {}).get("digest") != _digest(root, file)]
-        wanted = [file for file in changed if not (quick and file.startswith(LONG))]
+    def unknown(self, root: Path, tree: str, *, quick: bool) -> list[str]:
+        """Test files that are new, have changed, or failed with other sources; the small ones last. ``quick``: of short tests."""
+        wanted = [
+            file
+            for file in test_files(root)
+            if self._is_unknown(root, tree, file) and not (quick and file.startswith(LONG))
+        ]
         return sorted(wanted, key=lambda file: not file.startswith(LONG))
 
-    def learn(self, root: Path, tests: Mapping[str, Any], files: Iterable[str]) -> None:
+    def _is_unknown(self, root: Path, tree: str, file: str) -> bool:
+        known = self._files.get(file)
+        if known is None or known["digest"] != _digest(root, file):
+            return True
+        # A test that fails as it is can notice nothing; with these sources it may pass.
+        return known.get("tree") != tree and not all(seen["passed"] for seen in known["tests"].values())
+
+    def outdated(self, root: Path, tree: str, mutations: Collection[Mutation]) -> list[str]:
+        """Test files that call something in these mutations' files, and that were learnt from other sources than ``tree``."""
+        there: set[int] = set()
+        for file in {mutation.file for mutation in mutations}:
+            there |= self._in_or_near(root, file)
+        return [
+            file
+            for file in test_files(root)
+            if self._files.get(file, {}).get("tree") != tree
+            and any(there & set(seen["functions"]) for seen in self._files.get(file, {"tests": {}})["tests"].values())
+        ]
+
+    def learn(self, root: Path, tests: Mapping[str, Any], files: Iterable[str], tree: str) -> None:
         """Take in what a run of these files showed."""
         for file in files:
             mine = {
@@ -74,7 +99,7 @@ class Touches:
                 for name, seen in tests.items()
                 if name.split("::", 1)[0] == file
             }
-            self._files[file] = {"digest": _digest(root, file), "tests": mine}
+            self._files[file] = {"digest": _digest(root, file), "tree": tree, "tests": mine}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(json.dumps({"functions": list(self._numbers), "files": self._files}))
 
@@ -89,17 +114,22 @@ class Touches:
                 if name in tests:
                     seen["passed"] = False
 
-    def chosen(self, mutation: Mutation, *, every: bool) -> list[str]:
-        """The tests that call the function, in the order in which they are tried; of the stack's, all."""
+    def chosen(self, root: Path, mutation: Mutation, *, every: bool, long: bool = True) -> list[str]:
+        """The tests that call the function, in the order in which they are tried; of the stack's, all.
+
+        Without ``every``: a few quick ones. Without ``long``: none of those that take many seconds.
+        """
         if mutation.file.startswith("cdk/"):
             return list(STACK)
         callers = _callers(mutation)
         where = {number for name, number in self._numbers.items() if name in callers or mutation.function == "module"}
+        if not where:  # it has come, or got its name, since the tests were last watched
+            where = self._in_or_near(root, mutation.file)
         found = [
             (name, float(seen["seconds"]))
             for file in self._files.values()
             for name, seen in file["tests"].items()
-            if seen["passed"] and where & set(seen["functions"])
+            if seen["passed"] and where & set(seen["functions"]) and (long or not name.startswith(LONG))
         ]
         if every:
             return _in_order(found)
@@ -107,6 +137,21 @@ class Touches:
         quick = _in_order(_few_of_each(found))
         spent = list(accumulate(seconds[name] for name in quick))
         return [name for name, so_far in zip(quick, spent, strict=True) if so_far <= QUICK_SECONDS]
+
+    def _in_or_near(self, root: Path, file: str) -> set[int]:
+        """What tests were seen to call in a file, or, if nothing, in the modules that import it."""
+        within = {number for name, number in self._numbers.items() if name.startswith(f"{file}:")}
+        if within:
+            return within
+        importers = _importers(root, file)
+        return {number for name, number in self._numbers.items() if name.split(":", 1)[0] in importers}
+
+
+def _importers(root: Path, file: str) -> set[str]:
+    package, _, name = file.removesuffix(".py").replace("/", ".").rpartition(".")
+    imported = re.compile(rf"from {re.escape(package)}(\.{name} import |.* import .*\b{name}\b)")
+    found = (path for path in Path(root, "functions").rglob("*.py") if imported.search(path.read_text()))
+    return {path.relative_to(root).as_posix() for path in found}
 
 
 def _callers(mutation: Mutation) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.mutation.kinds import kind_of
 from tests.mutation.mutation import Edit, Mutation
 
 
@@ -82,13 +83,15 @@ LISTED: Final[tuple[Listed, ...]] = (
         "    telemetry.emit(measures_of(entry))\n    outlets().pass_on(case, entry)\n",
     ),
     Listed(
-        "functions/cases/sweep.py",
-        "_expire: forgotten before it is in quarantine",
+        "functions/cases/early.py",
+        "give_up: forgotten before it is in quarantine",
         '    quarantine(services, item["raw"], why.reason, why.where, why.mend)\n'
-        '    mark = services.keys.mark(event.facility, event.event_id, item["workflow"])\n'
-        '    services.table.write((Delete(key, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))\n',
-        '    mark = services.keys.mark(event.facility, event.event_id, item["workflow"])\n'
-        '    services.table.write((Delete(key, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))\n'
+        '    place = Key(item["pk"], item["sk"])\n'
+        '    mark = keys.mark_of_early(place, item["workflow"])\n'
+        '    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))\n',
+        '    place = Key(item["pk"], item["sk"])\n'
+        '    mark = keys.mark_of_early(place, item["workflow"])\n'
+        '    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))\n'
         '    quarantine(services, item["raw"], why.reason, why.where, why.mend)\n',
     ),
     Listed(
@@ -110,6 +113,12 @@ LISTED: Final[tuple[Listed, ...]] = (
         "        pass\n",
     ),
     Listed(
+        "functions/cases/adapters/dynamodb.py",
+        "DynamoTable._render: the conditions are not sent",
+        '            arguments["ConditionExpression"] = expression.condition(write.conditions)\n',
+        "            pass\n",
+    ),
+    Listed(
         "functions/batch.py",
         "fifo_batch: a failed message holds back other groups",
         "skip_group_on_error=True",
@@ -118,8 +127,8 @@ LISTED: Final[tuple[Listed, ...]] = (
     Listed(
         "functions/batch.py",
         "fifo_batch: a failed message does not hold back its group",
-        "SqsFifoPartialProcessor(skip_group_on_error=True, ",
-        "BatchProcessor(EventType.SQS, ",
+        "CountingFifoProcessor(skip_group_on_error=True, ",
+        "CountingProcessor(EventType.SQS, ",
     ),
     Listed(
         "functions/batch.py",
@@ -141,5 +150,6 @@ def listed(root: Path) -> list[Mutation]:
         line = source[: source.index(each.old)].count("\n") + 1
         function, _, what = each.what.partition(": ")
         edit = Edit(start, start + len(each.old.encode()), each.new)
-        found.append(Mutation(each.file, function, what, line, (edit,)))
+        kind = kind_of(each.file, function, what)
+        found.append(Mutation(each.file, function, what, line, (edit,), kind=kind))
     return found

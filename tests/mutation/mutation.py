@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+class Kind(StrEnum):
+    """What a guard is there for; the table has a section for each."""
+
+    CONDITION = "condition expressions"
+    MARK = "event mark"
+    PARK = "park's order"
+    SETTLE = "settle on duplicates"
+    GENERATION = "generation fence"
+    LEDGER = "ledger check"
+    DEAD_LETTERS = "dead-letter queues"
+    SWEEP = "sweep rules"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,9 @@ class Mutation:
     edits: tuple[Edit, ...]
     wide: bool = False
     """A rule like any other, of no fence and no duplicate: taken away too with ``--all``."""
+    kind: Kind = Kind.OTHER
+    about: str = ""
+    """What the guard leads to, where its words do not say so: of a rule of the sweep, what it mends."""
 
     @property
     def name(self) -> str:

@@ -52,9 +52,9 @@ class Result:
 class Copy:
     """One copy of the sources with a process that runs tests there."""
 
-    def __init__(self, checkout: Path, folder: Path) -> None:
+    def __init__(self, snapshot: Path, folder: Path) -> None:
         self.folder = folder
-        make_copy(checkout, folder)
+        make_copy(snapshot, folder)
         environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.mutation.worker"],
@@ -115,11 +115,23 @@ class Copy:
 
 
 class Proof:
-    """Tries mutations; what was found for the very same sources is not tried again."""
+    """Tries mutations of a snapshot that nobody edits; what was found for the very same sources is not tried again.
 
-    def __init__(self, checkout: Path, *, jobs: int, timeout: float, quick: bool, excused: bool = True) -> None:
-        self._checkout, self._jobs, self._timeout, self._quick = checkout, jobs, timeout, quick
-        kept = checkout / ".baton" / "mutation"
+    What was found is kept in the folder ``kept``. With ``anew`` it only says which test to try first.
+    """
+
+    def __init__(
+        self,
+        snapshot: Path,
+        kept: Path,
+        *,
+        jobs: int,
+        timeout: float,
+        quick: bool,
+        excused: bool = True,
+        anew: bool = False,
+    ) -> None:
+        self._snapshot, self._jobs, self._timeout, self._quick, self._anew = snapshot, jobs, timeout, quick, anew
         self._touches = Touches(kept / "touches.json")
         self._path = kept / "results.json"
         self._known: dict[str, dict[str, Any]] = json.loads(self._path.read_text()) if self._path.exists() else {}
@@ -136,7 +148,7 @@ class Proof:
         """Every mutation's result, in order."""
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="baton-mutation-") as folder:
-            copies = [Copy(self._checkout, Path(folder, str(number))) for number in range(self._jobs)]
+            copies = [Copy(self._snapshot, Path(folder, str(number))) for number in range(self._jobs)]
             try:
                 results = self._run(mutations, copies)
             finally:
@@ -151,27 +163,40 @@ class Proof:
         for copy in copies:
             free.put(copy)
         with ThreadPoolExecutor(len(copies)) as pool:
-            for fault in pool.map(
-                lambda file: self._learn(file, free), self._touches.unknown(copies[0].folder, quick=self._quick)
-            ):
-                if fault is not None:
-                    print(fault, file=sys.stderr)
-            untried_first = sorted(mutations, key=lambda mutation: mutation.name in self._known)
-            tried = pool.map(lambda mutation: self._try(mutation, free, tree), untried_first)
-            found = {result.mutation.name: result for result in tried}
+
+            def learn(files: Sequence[str]) -> None:
+                for fault in pool.map(lambda file: self._learn(file, free, tree), files):
+                    if fault is not None:
+                        print(fault, file=sys.stderr)
+
+            def tried(some: Sequence[Mutation]) -> dict[str, Result]:
+                results = pool.map(lambda mutation: self._try(mutation, free, tree), some)
+                return {result.mutation.name: result for result in results}
+
+            def tried_again(some: Sequence[Mutation]) -> dict[str, Result]:
+                for mutation in some:
+                    self._known.pop(mutation.name, None)
+                return tried(some)
+
+            if any(not mutation.file.startswith("cdk/") for mutation in mutations):
+                learn(self._touches.unknown(copies[0].folder, tree, quick=self._quick))
+            # Long ones first, so that no core waits for the other at the end.
+            found = tried(sorted(mutations, key=self._expected_seconds, reverse=True))
+            survivors = [result.mutation for result in found.values() if result.verdict is Verdict.SURVIVED]
+            outdated = self._touches.outdated(copies[0].folder, tree, survivors)
+            if outdated and not self._quick:  # a test may have come to call what it did not call when it was watched
+                learn(outdated)
+                found |= tried_again(survivors)
             self._check_killers(list(found.values()), copies[0], tree)
             if self.unsound:  # what they noticed must be noticed by others
-                again = [result.mutation for result in found.values() if result.killed_by in self.unsound]
                 self._touches.distrust(self.unsound)
-                for mutation in again:
-                    self._known.pop(mutation.name, None)
-                found |= {
-                    result.mutation.name: result
-                    for result in pool.map(lambda mutation: self._try(mutation, free, tree), again)
-                }
+                found |= tried_again([each.mutation for each in found.values() if each.killed_by in self.unsound])
         return [found[mutation.name] for mutation in mutations]
 
-    def _learn(self, file: str, free: SimpleQueue[Copy]) -> str | None:
+    def _expected_seconds(self, mutation: Mutation) -> float:
+        return float(self._known.get(mutation.name, {}).get("seconds", 600.0))
+
+    def _learn(self, file: str, free: SimpleQueue[Copy], tree: str) -> str | None:
         copy = free.get()
         try:
             seen = copy.run([file], None, timeout=LEARNING_SECONDS, learn=True)
@@ -180,7 +205,7 @@ class Proof:
         if "broken" in seen and "timed_out" in seen:
             return f"{file}: nothing learnt: {seen['broken'] or 'it took too long'}"
         with self._lock:
-            self._touches.learn(copy.folder, seen, [file])
+            self._touches.learn(copy.folder, seen, [file], tree)
         return None
 
     def _try(self, mutation: Mutation, free: SimpleQueue[Copy], tree: str) -> Result:
@@ -191,7 +216,8 @@ class Proof:
             mutant = mutation.digest(copy.folder)
             known = self._known.get(mutation.name, {})
             if (
-                known.get("mutant") == mutant
+                not self._anew
+                and known.get("mutant") == mutant
                 and known.get("tree") == tree
                 and (known.get("killed_by") or known["quick"] <= self._quick)
             ):
@@ -221,9 +247,8 @@ class Proof:
         path = copy.folder / mutation.file
         before = path.read_bytes()
         stages: list[list[str]] = [[killer]] if killer is not None else []
-        stages.append(self._touches.chosen(mutation, every=False))
-        if not self._quick:
-            stages.append(self._touches.chosen(mutation, every=True))
+        stages.append(self._touches.chosen(copy.folder, mutation, every=False))
+        stages.append(self._touches.chosen(copy.folder, mutation, every=True, long=not self._quick))
         path.write_bytes(mutation.source(copy.folder))
         tried: set[str] = set()
         seen: Mapping[str, Any] = {}

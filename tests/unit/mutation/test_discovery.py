@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.discovery import DELIVERING, discovered, parses
+from tests.mutation.discovery import discovered, parses
 from tests.mutation.equivalent import EQUIVALENT
 from tests.mutation.listed import listed
 from tests.mutation.mutation import Mutation
@@ -17,9 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 def _found(root: Path, source: str, file: str = "functions/cases/sweep.py") -> dict[str, str]:
     """What is taken away, and the line as it is then."""
-    for each in (file, *DELIVERING):
-        Path(root, each).parent.mkdir(parents=True, exist_ok=True)
-        Path(root, each).write_text(source if each == file else "")
+    Path(root, file).parent.mkdir(parents=True, exist_ok=True)
+    Path(root, file).write_text(source)
     return {each.what: _changed(root, each, source) for each in discovered(root)}
 
 
@@ -48,6 +47,7 @@ def _changed(root: Path, mutation: Mutation, source: str) -> str:
         ("settle(services, row)", "not done: settle(services, row)", "pass"),
         ("try:\n    x()\nexcept SeenBefore:\n    return_()", "not answered: SeenBefore", "raise"),
         ("with suppress(Contention):\n    x()", "no suppress(Contention)", "with suppress():"),
+        ("with faults.kept():\n    x()", "no faults.kept()", "with __import__('contextlib').nullcontext():"),
         ("y = [a for a in b if a.seen]", "whether or not: a.seen", "y = [a for a in b if True]"),
     ],
 )
@@ -65,6 +65,10 @@ def test_each_kind_of_guard_is_found(tmp_path: Path, source: str, what: str, lef
 )
 def test_each_delivery_of_the_stack_is_found(tmp_path: Path, source: str, what: str, left: str) -> None:
     assert _found(tmp_path, source, "cdk/queues.py")[what] == left
+
+
+def test_a_module_of_the_stack_that_is_added_later_is_looked_at(tmp_path: Path) -> None:
+    assert "not done: queue.feed(f)" in _found(tmp_path, "queue.feed(f)", "cdk/later.py")
 
 
 def test_the_words_of_another_language_do_not_shift_what_is_taken_away(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The alarms, all to one topic: what was given up, what waits too long, what fails, and a sweep that stopped.
+"""The alarms, all to one topic: what was given up, waits too long or fails, what only a person can put right, what was mended
+and is a fault of ours all the same, and a sweep or a relay that stopped.
 
 Each names its section of the runbook, docs/operating.md.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, Fn
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -18,9 +19,14 @@ from constructs import Construct
 from cdk.foundation import Foundation
 from cdk.function import Function
 from cdk.grants import Actor
-from cdk.queues import DeadLetters, WorkQueue
+from cdk.queues import DeadLetters, Rule, WorkQueue
+from functions.cases.telemetry import NAMESPACE
+from functions.reconcile.measures import FAULTS_OF_OURS
+from functions.relay.measures import CALLS_FOR_A_PERSON
 
 PERIOD = Duration.minutes(1)
+STUCK = Duration.minutes(15)
+"""A row that the sweep can never look at fails twice in this time: it comes back to it every five minutes."""
 RUNBOOK = "docs/operating.md"
 
 
@@ -49,10 +55,10 @@ class Alarms(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        kept = cloudwatch.Metric(namespace="Baton", metric_name="Quarantined", statistic="Sum", period=PERIOD)
-        self._alarm(
-            "messages quarantined", "What could not be placed waits for a person", kept, see="messages quarantined"
-        )
+        self._counted()
+        for each in queues.values():
+            for rule in each[0].rules:
+                self._undelivered(rule)
         for name, queue in letters.items():
             visible = queue.queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
             self._alarm(f"{name} given up", "Dead letters wait for a person", visible, see=f"{name} given up")
@@ -67,6 +73,14 @@ class Alarms(Construct):
             self._alarm(f"{name} failing", "The function fails", errors, minutes=3, see="function failing")
             self._alarm(f"{name} throttled", "The function may not run", throttles, minutes=3, see="function throttled")
             if function.actor is Actor.RELAY:
+                self._alarm(
+                    "relay stopped",
+                    "Not even the pulse of each minute comes out of the stream",
+                    made.metric_invocations(period=PERIOD),
+                    minutes=5,
+                    below=True,
+                    see="relay stopped",
+                )
                 lag = made.metric("IteratorAge", period=PERIOD, statistic="Maximum")
                 self._alarm(
                     f"{name} behind",
@@ -106,6 +120,54 @@ class Alarms(Construct):
                 see="execution throttled",
             )
 
+    def _counted(self) -> None:
+        """What Baton itself counts; an alarm watches one series only, so each of these is counted without other dimensions."""
+        self._alarm(
+            "messages quarantined",
+            "What could not be placed waits for a person",
+            _ours("Quarantined"),
+            see="messages quarantined",
+        )
+        self._alarm(
+            "items failing",
+            "Items of a batch fail, and are tried again",
+            _ours("ItemsFailed"),
+            minutes=3,
+            see="items failing",
+        )
+        self._alarm(
+            "cases not looked at",
+            "The sweep cannot look at a case or a waiting event",
+            _ours("SweepFaults", period=STUCK),
+            2,
+            see="cases not looked at",
+        )
+        for reason, metric in CALLS_FOR_A_PERSON.items():
+            see = reason.replace("_", " ")
+            self._alarm(see, "Nobody but a person can put this right, and it is nobody's task", _ours(metric), see=see)
+        for what in FAULTS_OF_OURS:
+            mended = _ours("Mended", what=str(what))
+            self._alarm(f"mended {what}", "The sweep mended what should not have failed", mended, see=f"mended {what}")
+
+    def _undelivered(self, rule: Rule) -> None:
+        """What a rule could not deliver, and what it could not even leave as a dead letter: that is lost."""
+        # Metrics of a rule on a bus of one's own bear the bus's name as well:
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html.
+        name = Fn.select(1 if rule.bus is None else 2, Fn.split("/", rule.made.attr_arn))
+        of = {"RuleName": name} if rule.bus is None else {"EventBusName": rule.bus, "RuleName": name}
+        for metric, meaning in {
+            "FailedInvocations": "EventBridge could not deliver",
+            "InvocationsFailedToBeSentToDlq": "EventBridge could neither deliver nor leave a dead letter",
+        }.items():
+            self._alarm(
+                f"{rule.made.node.id} {metric}",
+                meaning,
+                cloudwatch.Metric(
+                    namespace="AWS/Events", metric_name=metric, dimensions_map=of, statistic="Sum", period=PERIOD
+                ),
+                see="events undelivered",
+            )
+
     def _alarm(
         self,
         id: str,
@@ -136,3 +198,9 @@ class Alarms(Construct):
             treat_missing_data=treatment.BREACHING if below else treatment.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
+
+
+def _ours(name: str, *, period: Duration = PERIOD, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=NAMESPACE, metric_name=name, dimensions_map=dimensions, statistic="Sum", period=period
+    )

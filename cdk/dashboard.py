@@ -91,7 +91,12 @@ class Dashboard(Construct):
                         for name, queue in letters.items()
                     ],
                 ),
-                _graph("Behind the journal, milliseconds", [lag], _search("FollowerLag", "Maximum")),
+                _graph(
+                    "Behind the journal, milliseconds",
+                    [lag],
+                    _search("FollowerLag", "Maximum"),
+                    _search("EmrLag", "Maximum"),
+                ),
             ],
             [_title("Who is overloaded")],
             [
@@ -105,10 +110,11 @@ class Dashboard(Construct):
             [
                 _facilities("Events, by what became of them", *((f"Outcome_{outcome}", "Sum") for outcome in OUTCOMES)),
                 _graph(
-                    "Quarantined, by reason, and seen twice",
+                    "Quarantined, by reason; sent twice; perhaps counted twice",
                     [],
                     _search("Quarantined", "Sum", by=("reason",)),
                     _search("Duplicates", "Sum"),
+                    _search("Redelivered", "Sum"),
                 ),
                 _facilities("Written to the EMR", ("WritebackWritten", "Sum"), ("WritebackFailed", "Sum")),
             ],
@@ -127,6 +133,18 @@ class Dashboard(Construct):
                 _facilities(
                     "Undone in the EMR by others, and written again; duplicates retired; refused",
                     *((name, "Sum") for name in ("EmrTasksMended", "EmrDuplicatesRetired", "Refusals")),
+                ),
+            ],
+            [_title("What only a person can put right")],
+            [
+                _facilities(
+                    "To be undone by hand; two cases after a merge",
+                    ("UndoByHand", "Sum"),
+                    ("TwoCasesAfterMerge", "Sum"),
+                ),
+                _graph("Rows that the sweep could not look at", [_total("SweepFaults")]),
+                _graph(
+                    "Items of batches that failed, by function", [], _search("ItemsFailed", "Sum", by=("function",))
                 ),
             ],
             [_title("What fails")],
@@ -200,6 +218,10 @@ def _metric(name: str, statistic: str, version: Version, value: str, label: str)
             str(METRICS[name]): value,
         },
     )
+
+
+def _total(name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, statistic="Sum", period=PERIOD)
 
 
 def _search(name: str, statistic: str, *, by: Sequence[str] = BY_FACILITY) -> cloudwatch.MathExpression:

@@ -153,7 +153,7 @@ def _grants() -> Iterator[Grant]:
     yield from _rows(Actor.RELAY, On.BUS, "events:PutEvents", "what happened, for others to hear")
 
     yield from _polls(Actor.WRITEBACK, On.WRITEBACK)
-    yield from _table(Actor.WRITEBACK, "GetItem UpdateItem", "the case, and the ledger of writes to the EMR")
+    yield from _table(Actor.WRITEBACK, "GetItem Query UpdateItem", "the case, and the ledger of writes to the EMR")
 
     yield from _polls(Actor.RECONCILE, On.RECONCILE)
     yield from _table(Actor.RECONCILE, "GetItem Query PutItem UpdateItem DeleteItem ConditionCheckItem", "the commit")

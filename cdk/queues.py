@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -29,6 +30,14 @@ class DeadLetters(Construct):
         self.queue = _queue(self, foundation, fifo=fifo, retention_period=LONGEST)
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that delivers to a queue. ``bus`` is the name of its bus; None: the account's default bus."""
+
+    made: events.CfnRule
+    bus: str | None
+
+
 class WorkQueue(Construct):
     """A queue that one function works off, and its dead letters."""
 
@@ -44,6 +53,7 @@ class WorkQueue(Construct):
     ) -> None:
         """`receives` is how often a message may be tried, about once per `function_timeout` plus 5 s, before it is a dead letter."""
         super().__init__(scope, id)
+        self.rules: list[Rule] = []
         self.letters = DeadLetters(self, "DeadLetters", foundation, fifo=fifo)
         self.queue = _queue(
             self,
@@ -100,6 +110,7 @@ class WorkQueue(Construct):
                 )
             ],
         )
+        self.rules.append(Rule(made, bus))
         for queue in (self.queue, self.letters.queue):
             allow_events(queue, [made.attr_arn], sid=f"From{id}")
 

@@ -46,4 +46,5 @@ class Reconcile(Construct):
             timeout=TIMEOUT,
             environment={**committing(data, names), "WRITEBACK_QUEUE_URL": writeback.queue.queue.queue_url},
         )
-        self.queue.feed(self.function, batch=10, concurrency=2)
+        # One at a time: each look may take as long as RUN_SECONDS, and two would be killed together.
+        self.queue.feed(self.function, batch=1, concurrency=2)

@@ -15,9 +15,12 @@ from cdk.grants import Actor, On
 from cdk.intake import Intake
 from cdk.queues import DeadLetters
 from cdk.writeback import Writeback
+from functions.cases import keys
 
 TIMEOUT = Duration.seconds(30)
 NEW_JOURNAL_ENTRIES = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "J#"}]}}}}
+PULSES = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": [keys.PULSE.pk]}}}}
+"""One a minute: relay that hears of none for a while has stopped, and an alarm rings."""
 
 
 class Relay(Construct):
@@ -45,7 +48,10 @@ class Relay(Construct):
             starting_position="TRIM_HORIZON",
             batch_size=100,
             filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
-                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=json.dumps(NEW_JOURNAL_ENTRIES))]
+                filters=[
+                    lambda_.CfnEventSourceMapping.FilterProperty(pattern=json.dumps(pattern))
+                    for pattern in (NEW_JOURNAL_ENTRIES, PULSES)
+                ]
             ),
             function_response_types=["ReportBatchItemFailures"],
             # A record that fails holds up its shard: find it, give up on it, go on. The sweep repairs what it would have done.

@@ -34,7 +34,8 @@ class Case:
     ``entered`` and ``due`` belong to the present state (epoch seconds); ``accountable_role`` is the role that the open task
     was routed to; ``performers`` maps a transition's id to whoever performed it last; ``patient_parameters_at`` says when
     each of the patient's own parameters was set. ``done`` names the items of the present state's checklist that are done,
-    ``item_roles`` the role that each other item was routed to.
+    ``item_roles`` the role that each other item was routed to. ``after``, of a case that is not open yet, is the end to which
+    the newest case of its key came, and ``entered`` when.
     """
 
     state: str | None = None
@@ -48,3 +49,16 @@ class Case:
     deferred: tuple[Occurrence, ...] = ()
     done: frozenset[str] = frozenset()
     item_roles: Mapping[str, str] = field(default_factory=dict)
+    after: str | None = None
+
+
+def following(ended: Case) -> Case:
+    """The case that could follow an ended one under its key: not open yet, and knowing what that one knew and who acted in it."""
+    return Case(
+        facts=ended.facts,
+        patient_parameters=ended.patient_parameters,
+        patient_parameters_at=ended.patient_parameters_at,
+        entered=ended.entered,
+        performers=ended.performers,
+        after=ended.state,
+    )

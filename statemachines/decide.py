@@ -103,7 +103,7 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
         limits = {**limits, **case.patient_parameters, **parameters}
     if event.override is not None:
         return _override(machine, case, event, now, facts, parameters, merged, limits)
-    arrows = machine.arrows.get((case.state, event.type))
+    arrows = machine.arrows.get((case.state or case.after, event.type))
     if arrows:
         refused: Decision | None = None
         for arrow in arrows:
@@ -163,7 +163,8 @@ def _checked(
 def _without_arrow(
     machine: Machine, case: Case, event: Occurrence, facts: Mapping[str, Known], parameters: Mapping[str, Value]
 ) -> Decision:
-    state = machine.states[case.state] if case.state is not None else None
+    here = case.state or case.after  # an earlier version may have ended where this one has no state
+    state = machine.states.get(here) if here is not None else None
     if state is None:
         return Decision(Outcome.REFUSED, Reason.NOT_EXPECTED_HERE, "this event opens no case")
     if (because := state.records.get(event.type)) is not None:
@@ -215,7 +216,10 @@ def _observed(machine: Machine, learned: Mapping[str, Known]) -> Mapping[str, Kn
 
 def _as_seen(machine: Machine, case: Case, event: Occurrence, learned: Mapping[str, Known]) -> Mapping[str, Known]:
     """The facts as the event's guards see them: a rise or fall that another event of the same moment reported is not its own."""
-    if not any(known.at == event.at and known.previous is not None for known in case.facts.values()):
+    for known in case.facts.values():
+        if known.at == event.at and known.previous is not None:
+            break
+    else:
         return {**case.facts, **learned} if learned else case.facts
     reported = {
         name for name, field in machine.facts.get(event.type, ()) if field and event.values.get(field) is not None
@@ -310,7 +314,10 @@ def _move(
     limits: Mapping[str, Value],
     reason: Reason,
 ) -> Move:
-    """A state is entered when its event happened, but never before the state it leaves was, and never in the future."""
+    """A state is entered when its event happened, but never before the state it leaves was, and never in the future.
+
+    A case that re-opens leaves the end of the one before it.
+    """
     entered = min(now, max(event.at, case.entered))
     target = arrow.target if arrow.target is not None else case.state
     assert target is not None, "verified: an arrow that opens a case names its target"
@@ -321,7 +328,7 @@ def _move(
     done = done_on_arrival(machine, target, facts, limits, event.at)
     if target == case.state:
         done |= case.done
-    return Move(arrow.id, case.state, target, entered, ends, event, reason, arrow.because, done)
+    return Move(arrow.id, case.state or case.after, target, entered, ends, event, reason, arrow.because, done)
 
 
 def _due(
@@ -435,8 +442,11 @@ def _complete_on_arrival(machine: Machine, case: Case, event: Occurrence, now: f
 
 def _next_deferred(machine: Machine, case: Case, now: float) -> tuple[Occurrence, Decision] | None:
     """The earliest deferred event that the present state answers, with its decision."""
+    if not case.deferred:
+        return None
+    alone = replace(case, deferred=())
     for held in sorted(case.deferred, key=lambda e: e.at):
-        later = decide(machine, replace(case, deferred=()), held, now)
+        later = decide(machine, alone, held, now)
         if later.outcome is not Outcome.DEFERRED:
             return held, later
     return None
@@ -455,6 +465,8 @@ def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
         return replace(case, facts=facts, deferred=(*case.deferred, event))
     move = decision.move
     if move is None:
+        if facts is case.facts and not decision.done:
+            return case
         return replace(case, facts=facts, done=case.done | decision.done)
     performers = case.performers
     if event.actor_id is not None:
@@ -469,4 +481,5 @@ def apply(case: Case, event: Occurrence, decision: Decision) -> Case:
         performers=performers,
         done=move.done,
         item_roles={},
+        after=None,
     )

@@ -47,11 +47,21 @@ class StateKind(StrEnum):
 
 
 class Unplaced(StrEnum):
-    """What becomes of an event for which no case is open."""
+    """What becomes of an event for which no case is open: it waits for one, does not apply, or somebody looks at it.
+
+    One that waits in vain is quarantined (HOLD), or does not apply (HOLD_THEN_IGNORE). The latter takes something back, so it
+    waits only for a case that began before it happened.
+    """
 
     HOLD = "hold"
+    HOLD_THEN_IGNORE = "hold_then_ignore"
     NOT_APPLICABLE = "not_applicable"
     QUARANTINE = "quarantine"
+
+    @property
+    def waits(self) -> bool:
+        """Whether such an event is kept for a while, in case one opens."""
+        return self in (Unplaced.HOLD, Unplaced.HOLD_THEN_IGNORE)
 
 
 class Late(StrEnum):
@@ -235,6 +245,8 @@ class Transition(Data):
 
     ``by`` names the roles that may cause it (empty: anyone, a device too); ``override_by`` those who may take it, with a
     reason, when its guard does not hold; ``separate_from`` the transitions whose performer may not also perform this one.
+    ``reopens``: it leaves ends, for what is heard of after them: a new case under the same key begins in the target, and knows
+    what the ended one knew.
     """
 
     id: str
@@ -245,6 +257,7 @@ class Transition(Data):
     by: tuple[RoleCode, ...] = ()
     override_by: tuple[RoleCode, ...] = ()
     separate_from: tuple[str, ...] = ()
+    reopens: bool = Field(default=False, exclude_if=lambda reopens: not reopens)
     because: str
 
 

@@ -480,9 +480,25 @@ def system(
     )
 
 
-def end(name: str, title: str, *, emr: EmrStatus, late: Mapping[Work, Late] | None = None) -> State:
-    """A state in which the case is closed."""
-    return State(name=name, title=title, kind=StateKind.END, emr=emr, late=_late(late))
+def end(
+    name: str,
+    title: str,
+    *,
+    emr: EmrStatus,
+    ignores: Reasons | None = None,
+    refuses: Reasons | None = None,
+    late: Mapping[Work, Late] | None = None,
+) -> State:
+    """A state in which the case is closed. It may answer what re-opens other ends, when it is heard of after this one."""
+    return State(
+        name=name,
+        title=title,
+        kind=StateKind.END,
+        emr=emr,
+        ignores=_codes(ignores),
+        refuses=_codes(refuses),
+        late=_late(late),
+    )
 
 
 def _late(late: Mapping[Work, Late] | None) -> dict[str, Late]:
@@ -500,10 +516,12 @@ def T(  # noqa: N802 - a row of the transition table reads best with a capital
     by: Role | Sequence[Role] = (),
     override_by: Role | Sequence[Role] = (),
     separate_from: Sequence[str] = (),
+    reopens: bool = False,
 ) -> Transition:
     """One arrow: from ``source`` (None: it opens a case) on an event, when a guard holds, ``to`` a state (None: back to itself).
 
-    ``by`` names the roles that may cause it; without it anyone may, a device included.
+    ``by`` names the roles that may cause it; without it anyone may, a device included. ``reopens``: it leaves ends, and what
+    is heard of after them opens a new case, which knows what the ended one knew.
     """
     sources = () if source is None else (source.name,) if isinstance(source, State) else tuple(s.name for s in source)
     return Transition(
@@ -515,6 +533,7 @@ def T(  # noqa: N802 - a row of the transition table reads best with a capital
         by=_roles(by),
         override_by=_roles(override_by),
         separate_from=tuple(separate_from),
+        reopens=reopens,
         because=because,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from statemachines.definition import Checklist, Definition, Duration, RoleCode, State, Transition
+from statemachines.definition import Checklist, Definition, Duration, Late, RoleCode, State, Transition
 from statemachines.expressions import Test, Value, compile_guard
 from statemachines.policy import Policy
 
@@ -48,11 +48,14 @@ class Machine:
 
     ``arrows`` are found by (state, event type), in the order of the definition; ``overrides`` by (state, transition id);
     ``facts`` and ``care_plan`` list (name, event field) by event type; without a field, the fact is that it happened.
-    ``observations`` are the event types that report facts and are caused by nobody in particular, ``observed`` the facts that
-    one of them reports.
+    ``reopening`` are the event types that may re-open an ended case, ``about_patient`` those of the patient's life and care
+    plan, which outlast a case, ``observations`` those that report facts and are caused by nobody in particular, ``observed`` the
+    facts that one of them reports. ``undone`` names the work that some state wants undone when it ends there too late;
+    ``sets_out``: some state does such work.
     """
 
     __slots__ = (
+        "about_patient",
         "arrows",
         "care_plan",
         "checklists",
@@ -64,8 +67,11 @@ class Machine:
         "overrides",
         "parameters",
         "policy",
+        "reopening",
+        "sets_out",
         "sooner",
         "states",
+        "undone",
     )
 
     def __init__(self, definition: Definition, policy: Policy) -> None:
@@ -97,6 +103,9 @@ class Machine:
                     *self.care_plan.get(source_.event, ()),
                     (parameter.name, source_.field),
                 )
+        life = definition.lifecycle
+        self.about_patient = frozenset(self.care_plan) | {life.transfer, life.merge, life.discharge, life.death}
+        self.reopening = frozenset(t.on for t in definition.transitions if t.reopens)
         self.observations = frozenset(e.event for e in definition.events if e.observation)
         self.observed = frozenset(
             fact.name for fact in definition.facts if any(source.event in self.observations for source in fact.sources)
@@ -104,6 +113,10 @@ class Machine:
         self.checklists: dict[str, ReadyChecklist] = {
             state.name: self._checklist(state.checklist) for state in definition.states if state.checklist is not None
         }
+        self.undone = frozenset(
+            work for state in definition.states for work, late in state.late.items() if late is Late.COMPENSATE
+        )
+        self.sets_out = any(state.work is not None and state.work.name in self.undone for state in definition.states)
         self.sooner: dict[str, tuple[tuple[Test, Duration], ...]] = {
             state.name: tuple((compile_guard(s.when), s.within) for s in state.deadline.sooner)
             for state in definition.states

@@ -10,6 +10,7 @@ from functions.cases import journal, keys
 from functions.cases.change import Change, noted
 from functions.cases.journal import Entry
 from functions.cases.rows import CaseRow, Visit, case_attributes, moved_on, occurrence_item
+from functions.cases.store import Place
 from functions.cases.table import NEW, Check, Condition, Item, Key, Put, Test, Update, Write
 from functions.cases.tasks import closed, item_owner, opened
 from statemachines.case import Occurrence
@@ -95,6 +96,8 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
                 waited_seconds=round(now - closing.opened_at, 3) if position == 0 and closing else None,
                 missed_deadline=missed,
                 escalation=missed and move.source != move.target,
+                earlier=row.earlier if number == 1 else None,
+                decided_by=move.cause.reason if missed else None,
             ),
         )
     if target.kind is StateKind.END:
@@ -104,19 +107,17 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
 
 def _ended(change: Change, now: float) -> Change:
     row, place = change.after, Key(change.after.correlation, keys.OPEN)
-    ended = moved_on(row, ended_at=now)
+    ended, closing = moved_on(row, ended_at=now), {"closed_at": now, "ended": row.case.entered}
     if row.group is not None:
         change = _left(change, keys.member(row.group, row.id), now)
     if any(isinstance(write, Put) and write.key == place for write in change.writes):
         # It ends with the commit that opens it or takes it to another key, and a transaction names a row once.
         writes = tuple(
-            replace(write, item={**write.item, "closed_at": now})
-            if isinstance(write, Put) and write.key == place
-            else write
+            replace(write, item={**write.item, **closing}) if isinstance(write, Put) and write.key == place else write
             for write in change.writes
         )
         return replace(change, after=ended, writes=writes)
-    closed = Update(place, set={"closed_at": now}, conditions=(Condition("case", Test.EQUALS, row.id),))
+    closed = Update(place, set=closing, conditions=(Condition("case", Test.EQUALS, row.id),))
     return replace(change, after=ended, writes=(*change.writes, closed))
 
 
@@ -129,16 +130,19 @@ def _left(change: Change, member: Key, now: float) -> Change:
     return change.also(Update(member, set={"closed_at": now, "expires_at": int(now)}))
 
 
-def opening(row: CaseRow, reopened: str | None) -> Change:
-    """The change that opens a case: the correlation's one open place is taken, or the transaction fails."""
+def opening(row: CaseRow, there: Place | None) -> Change:
+    """The change that opens a case: the correlation's one open place is taken, or the transaction fails.
+
+    ``there`` is the place as read. It goes on naming the case that ended there: what happened in that one may come late.
+    """
     place = Key(row.correlation, keys.OPEN)
-    if reopened is None:
-        take: Write = Put({"pk": place.pk, "sk": place.sk, "case": row.id}, NEW)
+    taken: Item = {"pk": place.pk, "sk": place.sk, "case": row.id}
+    if there is None:
+        take = Put(taken, NEW)
     else:
-        take = Put(
-            {"pk": place.pk, "sk": place.sk, "case": row.id},
-            (Condition("case", Test.EQUALS, reopened), Condition("closed_at", Test.EXISTS)),
-        )
+        if row.earlier is None and there.ended is not None:
+            taken |= {"before": there.case, "before_ended": there.ended}
+        take = Put(taken, (Condition("case", Test.EQUALS, there.case), Condition("closed_at", Test.EXISTS)))
     if row.group is None:
         return Change(before=None, after=row, writes=(take,))
     member = keys.member(row.group, row.id)

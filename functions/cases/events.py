@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
 
-from events.parse import Event, parse_event
+from events.parse import Event
 from functions.cases.correlating import correlation_of, is_for_every_case
+from functions.cases.early import waiting_events, waits_for
 from functions.cases.every_case import place_in_every
+from functions.cases.faults import Faults
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
 from functions.cases.merging import survivor_of
 from functions.cases.opened import into_case, occurrence_of, placed_by
@@ -15,17 +16,19 @@ from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
-from functions.cases.store import load_case, persist
-from functions.cases.table import Key, read_all
+from functions.cases.store import Place, load_case, machine_of, persist
+from functions.cases.table import Key
 from functions.cases.unopened import answer_without_case, not_for, open_case
+from statemachines.case import Occurrence
 from statemachines.definition import Unplaced
 
 
 def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
     """Place one event in every workflow that knows its type; ``raw`` is kept when it must wait for its case.
 
-    Raises Unplaceable when no workflow can take it, and Contention when it lost too many races; then nothing has
-    changed, and it may be delivered again.
+    Raises Unplaceable when no workflow can take it; then nothing has changed. Where a workflow fails (it lost too many races,
+    or its case was committed and could not be followed), the others are told all the same, then the fault is raised: the event
+    may be delivered again, and changes nothing where it was placed.
     """
     if services.now() - event.occurred_at.timestamp() > MARK_KEPT_SECONDS:
         raise Unplaceable(
@@ -36,14 +39,17 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
         raise Unplaceable("no_workflow", "detail-type", "no published workflow handles this event type")
     placed: list[Placed] = []
     homeless: list[tuple[str, Unplaceable]] = []
+    faults = Faults()
     for workflow in workflows:
-        try:
-            if is_for_every_case(services, workflow, event):
-                placed += place_in_every(services, workflow, event, raw)
-            else:
-                placed.append(place_in(services, workflow, event, raw))
-        except Unplaceable as nowhere:
-            homeless.append((workflow, nowhere))
+        with faults.kept():
+            try:
+                if is_for_every_case(services, workflow, event):
+                    placed += place_in_every(services, workflow, event, raw)
+                else:
+                    placed.append(place_in(services, workflow, event, raw))
+            except Unplaceable as nowhere:
+                homeless.append((workflow, nowhere))
+    faults.raise_together()
     if not placed:
         raise homeless[0][1]
     # One workflow took it; what the others say of it is kept as their answer.
@@ -59,12 +65,18 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
     def attempt(number: int) -> Placed:
         correlation, place = survivor_of(services, named)
         early = _waiting_place(services, event, named, correlation) if held else None
+        if early is not None and place is not None and not waits_for(services, early, event, place.case):
+            raise Unplaceable("no_case", "detail.subject", "the case began after what would take it back")
         if place is not None and place.open:
-            return into_case(services, place.case, occurrence, mark, early, number)
+            case = _in_whose_course(services, place, occurrence)
+            return into_case(services, case, occurrence, mark, early, number)
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
         if opened is not None:
             drain_early(services, opened.row)
             return placed_by(opened, occurrence, number)
+        if place is not None and place.ended is not None and occurrence.at <= place.ended:
+            # It happened in the case that has ended, and must not wait for the next one: refused there.
+            return into_case(services, place.case, occurrence, mark, early, number)
         answer = answer_without_case(services, workflow, event, occurrence, correlation, place, mark, raw, held=held)
         if answer is Unplaced.QUARANTINE:
             if place is None or held:
@@ -78,6 +90,21 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
         return persist(services, attempt)
     except SeenBefore:
         return _again(services, workflow, event, mark)
+
+
+def _in_whose_course(services: Services, place: Place, occurrence: Occurrence) -> str:
+    """The open case; for an event that comes late and happened in the case before it, that one, which refuses it.
+
+    What opens cases, and what is said of the patient, whose life goes on from case to case, is for the open one all the same.
+    """
+    if place.before is None or place.before_ended is None or occurrence.at > place.before_ended:
+        return place.case
+    row = load_case(services, place.case)
+    if row is None:
+        raise LookupError(f"case {place.case} is correlated but has no row")
+    machine = machine_of(services, row)
+    opens = (None, occurrence.type) in machine.arrows
+    return place.case if opens or occurrence.type in machine.about_patient else place.before
 
 
 def _waiting_place(services: Services, event: Event, named: str, correlation: str) -> Key:
@@ -111,12 +138,9 @@ def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed
 def drain_early(services: Services, row: CaseRow) -> None:
     """Place the events that waited for this case to open, in the order in which they happened.
 
-    One whose case has ended meanwhile stays where it is, until its time is over and the sweep gives it up with its reason.
+    When the case has ended meanwhile, what happened after its end stays where it is: the next case takes it, or the sweep
+    gives it up with its reason when its time is over.
     """
-    moment = datetime.fromtimestamp(services.now(), UTC)
-    waiting = [
-        (parse_event(item["raw"], now=moment), item) for item in read_all(services.table, row.correlation, "EARLY#")
-    ]
-    for event, item in sorted(waiting, key=lambda pair: pair[0].occurred_at):
+    for event, item in waiting_events(services, row.correlation):
         with suppress(Unplaceable):
             place_in(services, item["workflow"], event, item["raw"], held=True)

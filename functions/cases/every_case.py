@@ -12,6 +12,7 @@ from functools import partial
 from events.parse import Event
 from functions.cases import keys
 from functions.cases.correlating import group_of
+from functions.cases.faults import Faults
 from functions.cases.marks import SeenBefore, mark_item
 from functions.cases.opened import into_row, occurrence_of
 from functions.cases.outcome import Placed, Unplaceable
@@ -32,7 +33,8 @@ _FIRST = (Outcome.MOVED, Outcome.RECORDED, Outcome.DEFERRED, Outcome.REFUSED, Ou
 def place_in_every(services: Services, workflow: str, event: Event, raw: str) -> list[Placed]:
     """Place an event in every open case of its encounter; an answer for each, or one when none is open.
 
-    Raises Unplaceable when none is open and that is no matter of course, and Contention.
+    Raises Unplaceable when none is open and that is no matter of course. A case that cannot be told, or not be followed,
+    keeps the event from no other: the fault is raised when all have been told, and the event's own mark is not set.
     """
     group = group_of(services, workflow, event)
     if group is None:
@@ -41,11 +43,18 @@ def place_in_every(services: Services, workflow: str, event: Event, raw: str) ->
     marks = {mark["sk"]: mark for mark in read_all(services.table, own.pk, workflow)}
     if own.sk in marks:
         return [_seen(workflow, event, marks[own.sk])]
-    told = [_again(services, workflow, event, mark) for sk, mark in marks.items() if sk.startswith(own.sk + "#")]
-    known = {placed.case for placed in told}
+    told: list[Placed] = []
+    faults = Faults()
+    before = [mark for sk, mark in marks.items() if sk.startswith(own.sk + "#")]
+    for mark in before:
+        with faults.kept():
+            told.append(_again(services, workflow, event, mark))
+    known = {mark["case"] for mark in before}
     for member in read_all(services.table, group, keys.MEMBER):
         if "closed_at" not in member and member["case"] not in known:
-            told += persist(services, partial(_told, services, workflow, event, member["case"]))
+            with faults.kept():
+                told += persist(services, partial(_told, services, workflow, event, member["case"]))
+    faults.raise_together()
     if not told:
         return [_none_open(services, workflow, event, group, raw)]
     _note(services, mark_item(own, str(_common(told)), EACH_CASE, services.now()))

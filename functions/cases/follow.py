@@ -6,13 +6,14 @@ The journal in the table is the truth; an execution only ever learns what to do 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from functions.cases import keys
 from functions.cases.generations import continued, outlived
 from functions.cases.ports import Services, Signal
 from functions.cases.rows import CaseRow, Park, case_from, moved_on, signal, superseded, visit_from
-from functions.cases.settle import follow, hand_off
+from functions.cases.settle import follow, hand_off, tell_relatives_again
 from functions.cases.store import load_case, machine_of, persist
 from functions.cases.table import Condition, Contention, Test, Update, WriteRefused
 from statemachines.case import Occurrence
@@ -22,6 +23,8 @@ EARLY_SECONDS = 1.0
 """A timer counts whole seconds and two clocks differ; a deadline this near has passed."""
 
 REWAIT = "rewait"
+NO_TIMER = "sweep: no timer had fired"
+"""Who decided a deadline, where it was not its timer."""
 
 
 class Lag(NamedTuple):
@@ -106,6 +109,19 @@ def following(services: Services, row: CaseRow, visit: int) -> Signal:
     return signal(visit_from(item), row.generation, services.now())
 
 
+def gone_on(services: Services, case: str, generation: int, visit: int) -> Signal:
+    """How an execution goes on whose case has left the visit already.
+
+    Whoever moved it, an earlier try of the same request perhaps, may have died before parent or sub-case knew of it; and
+    nobody repeats that but this execution. A person who acts meanwhile must not be answered by a case that does not know.
+    """
+    tell_relatives_again(services, _row(services, case))
+    row = _row(services, case)
+    if generation < row.generation:
+        return _ended_by_another(services, row, generation, visit)
+    return following(services, row, visit)
+
+
 def deadline(services: Services, case: str, generation: int, visit: int, entry: int) -> Signal:
     """Decide the deadline that an execution waited for, and say how to go on.
 
@@ -113,32 +129,32 @@ def deadline(services: Services, case: str, generation: int, visit: int, entry: 
     time is resumed, by another execution when this one has lived long enough.
     """
 
-    def attempt(_: int) -> Signal:
+    def attempt(_: int) -> Signal | None:
         row = _row(services, case)
+        if visit < row.visit:
+            return None
         if generation < row.generation:
             return _ended_by_another(services, row, generation, visit)
-        if visit < row.visit:
-            return following(services, row, visit)
         now = services.now()
         if row.case.due is not None and row.case.due - now > EARLY_SECONDS:
             return _resumed(services, row, entry)
         return _decided(services, row, DEADLINE_MISSED, visit)
 
-    return persist(services, attempt)
+    return persist(services, attempt) or gone_on(services, case, generation, visit)
 
 
 def give_up(services: Services, case: str, generation: int, visit: int, work: str) -> Signal:
     """A system step failed in every attempt: that is its outcome ``failed``, decided like any event."""
 
-    def attempt(_: int) -> Signal:
+    def attempt(_: int) -> Signal | None:
         row = _row(services, case)
+        if visit < row.visit:
+            return None
         if generation < row.generation:
             return _ended_by_another(services, row, generation, visit)
-        if visit < row.visit:
-            return following(services, row, visit)
         return _decided(services, row, f"{work}.failed", visit)
 
-    return persist(services, attempt)
+    return persist(services, attempt) or gone_on(services, case, generation, visit)
 
 
 def _ended_by_another(services: Services, row: CaseRow, generation: int, visit: int) -> Signal:
@@ -148,8 +164,10 @@ def _ended_by_another(services: Services, row: CaseRow, generation: int, visit: 
 
 
 def decide_overdue(services: Services, row: CaseRow) -> None:
-    """Decide a deadline whose timer is missing; the sweep's way. Raises LookupError when the state has no way to escalate."""
-    occurrence = own_occurrence(DEADLINE_MISSED, row.visit, services.now())
+    """Decide a deadline whose timer is missing; the sweep's way, as the journal says. Raises LookupError when the state has no
+    way to escalate.
+    """
+    occurrence = replace(own_occurrence(DEADLINE_MISSED, row.visit, services.now()), reason=NO_TIMER)
     done = hand_off(services, row, occurrence)
     if not done.progress.moves:
         raise LookupError(f"{row.workflow} {row.version}: {DEADLINE_MISSED} leads nowhere from {row.state}")

@@ -111,7 +111,7 @@ def begun(
     progress = advance(machine, row.case, occurrence, now)
     if not progress.moves:
         return None
-    change = opening(moved_on(row, case=progress.case), place.case if place is not None else None)
+    change = opening(moved_on(row, case=progress.case), place)
     change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision, row))
     commit(services, change, now, mark)
     return HandOff(progress, change.after, change.visits)

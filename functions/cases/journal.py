@@ -31,7 +31,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One journal entry. Times are epoch seconds; ``task_closed`` and ``task_opened`` are task numbers."""
+    """One journal entry. Times are epoch seconds; ``task_closed`` and ``task_opened`` are task numbers.
+
+    ``earlier`` is the ended case that this one, with this entry, re-opened. ``decided_by`` says who decided a missed deadline,
+    where it was not its timer.
+    """
 
     kind: Kind
     at: float
@@ -56,6 +60,8 @@ class Entry:
     waited_seconds: float | None = None
     missed_deadline: bool = False
     escalation: bool = False
+    earlier: str | None = None
+    decided_by: str | None = None
 
 
 def link(case: str, seq: int, previous: str, entry: Entry, scope: Mapping[str, Any]) -> tuple[Item, str]:
@@ -75,10 +81,13 @@ def link(case: str, seq: int, previous: str, entry: Entry, scope: Mapping[str, A
     return {"pk": key.pk, "sk": key.sk, **body, "hash": digest}, digest
 
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def _digest(body: Mapping[str, Any]) -> str:
     """SHA-256 over canonical JSON. A whole float counts as its integer, since a table keeps numbers, not their Python type."""
     plain = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in body.items()}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_canonical(plain).encode()).hexdigest()
 
 
 def broken_links(entries: list[Item]) -> list[int]:

@@ -41,18 +41,25 @@ class Keyring:
 
         ``case``: what became of it in that one of the several cases that it was for.
         """
-        return Key(
-            "EVENT#" + self._mac("event", facility, event_id), workflow if case is None else f"{workflow}#{case}"
-        )
+        return Key(EVENT + self._mac("event", facility, event_id), workflow if case is None else f"{workflow}#{case}")
 
     def early(self, correlation: str, facility: str, event_id: str) -> Key:
         """Where an event waits for its case to open."""
-        return Key(correlation, "EARLY#" + self._mac("event", facility, event_id))
+        return Key(correlation, EARLY + self._mac("event", facility, event_id))
 
     def quarantine(self, raw: bytes) -> Key:
         """Where an unplaceable message is kept; the same message always has the same place."""
         name = hmac.new(self._secret, raw, hashlib.sha256).hexdigest()[:32]
         return Key("QUARANTINE#" + name[0], name)
+
+
+EARLY = "EARLY#"
+EVENT = "EVENT#"
+
+
+def mark_of_early(place: Key, workflow: str) -> Key:
+    """The mark of the event that waits at a place."""
+    return Key(EVENT + place.sk.removeprefix(EARLY), workflow)
 
 
 OPEN = "OPEN"
@@ -116,6 +123,10 @@ MIRROR = "MIRROR#"
 def mirror(case: str, emr: str) -> Key:
     """How far an EMR shows a case: the newest journal entry that its Task was made from."""
     return Key(case_pk(case), MIRROR + emr)
+
+
+PULSE = Key("PULSE", "PULSE")
+"""What the sweep's schedule writes each minute, so that the stream always has something to tell."""
 
 
 def worklist(facility: str, role: str) -> str:

@@ -15,6 +15,9 @@ from statemachines.machine import Machine
 ACTIVE_FOR_SECONDS = 30.0
 """How long a facility's active versions may be remembered: what a roll-out changes takes effect after so long at most."""
 
+MOST_MACHINES = 400
+"""A machine takes about 0.2 MB; so many fit well into a function's memory. The one that was not asked for longest goes first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Active:
@@ -68,7 +71,7 @@ class Library:
     def machine(self, workflow: str, version: int, facility: str, policy: str) -> Machine:
         """The machine of a pinned version under a pinned policy. Raises LookupError when either is not there."""
         at = (workflow, version, facility, policy)
-        machine = self._machines.get(at)
+        machine = self._machines.pop(at, None)
         if machine is None:
             row = self._table.get(keys.facility_policy(facility, policy))
             if row is None:
@@ -76,5 +79,7 @@ class Library:
                     f"facility {facility} has no policy {policy}; register it with `baton facility register`"
                 )
             machine = Machine(self._definition(workflow, version), policies.load(row["document"]))
-            self._machines[at] = machine
+            if len(self._machines) >= MOST_MACHINES:
+                del self._machines[next(iter(self._machines))]
+        self._machines[at] = machine  # at the end again: the dictionary keeps the order of use
         return machine

@@ -36,7 +36,7 @@ def survivor_of(services: Reading, correlation: str) -> Survivor:
         if row is None:
             return Survivor(correlation, None)
         if MERGED_INTO not in row:
-            return Survivor(correlation, Place(row["case"], "closed_at" not in row))
+            return Survivor(correlation, Place.of(row))
         correlation = row[MERGED_INTO]
     raise LookupError(f"the place {correlation} was merged more than {MAX_MERGES} times")
 

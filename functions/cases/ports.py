@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from functions.cases.keys import Keyring
 from functions.cases.library import Library
 from functions.cases.lifespan import LIFESPAN, Lifespan
 from functions.cases.table import Table
 
+if TYPE_CHECKING:
+    from functions.cases.telemetry import Measure
+
 Clock: TypeAlias = Callable[[], float]
 """Now, in epoch seconds."""
 
 Pause: TypeAlias = Callable[[int], None]
 """Wait a little before try number n, jittered, so that contenders spread out."""
+
+Count: TypeAlias = Callable[[Iterable["Measure"]], None]
+"""Count something that no alarm may miss, wherever it happens."""
 
 Signal: TypeAlias = Mapping[str, Any]
 """The input of an execution's next step: ids and seconds, nothing else."""
@@ -53,6 +59,10 @@ class Reading:
     now: Clock
 
 
+def uncounted(_: Iterable[Measure]) -> None:
+    """Nobody listens: on the machine of a person, who sees what happens."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services(Reading):
     """Everything a use case that changes cases reaches the world through."""
@@ -61,3 +71,4 @@ class Services(Reading):
     keys: Keyring
     pause: Pause
     lifespan: Lifespan = LIFESPAN
+    count: Count = uncounted

@@ -17,6 +17,7 @@ from functions.cases import keys
 from functions.cases.ports import Services
 from functions.cases.store import persist
 from functions.cases.table import NEW, Condition, Item, Key, Put, Test, Update, WriteRefused, read_all
+from functions.cases.telemetry import Measure
 
 CHUNK_BYTES = 300_000
 """A row holds at most 400 KB; a larger message is kept in several."""
@@ -59,7 +60,8 @@ class Kept(NamedTuple):
 def quarantine(services: Services, raw: str, reason: str, where: str, mend: str) -> Kept:
     """Keep a message with the reason why it could not be placed. The same message again is counted, not kept twice.
 
-    One that had been sent through and comes here again waits again, with its history.
+    One that had been sent through and comes here again waits again, with its history. It is counted here, after it is kept, so
+    that whatever waits was counted at least once, whoever brought it: a worker that dies in between is repeated.
     """
     data = raw.encode(errors="surrogatepass")
     key = services.keys.quarantine(data)
@@ -77,6 +79,8 @@ def quarantine(services: Services, raw: str, reason: str, where: str, mend: str)
     if facility is not None:
         row["facility"] = facility
 
+    services.count(measured(reason))
+
     def attempt(_: int) -> Kept:
         now = services.now()
         try:
@@ -90,6 +94,11 @@ def quarantine(services: Services, raw: str, reason: str, where: str, mend: str)
         return _kept({**row, "at": now})
 
     return persist(services, attempt)
+
+
+def measured(reason: str) -> list[Measure]:
+    """By reason to look at, and altogether for the alarm, which can watch one series only."""
+    return [Measure("Quarantined", 1, "Count", {"reason": reason}), Measure("Quarantined", 1, "Count", {})]
 
 
 def _waits_again(services: Services, before: Kept, why: Mapping[str, str], parts: tuple[Put, ...]) -> Kept:

@@ -6,6 +6,7 @@ and in the sweep.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from functools import partial
 
@@ -23,6 +24,8 @@ from functions.cases.undertakings import sent_back
 from statemachines.case import Case, Occurrence
 from statemachines.decide import MAX_DEFERRED, Decision, Outcome, Progress, Reason
 from statemachines.definition import SUB_CASE_REQUESTED, Correlation, SubCase
+
+_log = logging.getLogger(__name__)
 
 
 def hand_off(
@@ -102,6 +105,19 @@ def tell_relatives(services: Services, row: CaseRow) -> None:
         _open_sub_case(services, row, wanted)
 
 
+def tell_relatives_again(services: Services, row: CaseRow) -> None:
+    """The same, for an execution that finds its case moved on: whoever moved it may have died before anybody was told.
+
+    A sub-case that can never be opened as things are must not keep the execution from following, or no timer would run for
+    the state's deadline. Whoever moved the case raised that; here it is written to the log, and the sweep fails on it. Any
+    other fault is raised, so that the execution asks again.
+    """
+    try:
+        tell_relatives(services, row)
+    except LookupError:
+        _log.exception("case %s has moved on, and its relatives cannot be told", row.id)
+
+
 def sub_case_request(row: CaseRow) -> str:
     """What asks for the sub-case that a case waits for: the same however often, another when it comes back to wait anew."""
     return f"sub-case#{row.id}#{row.arrived}"
@@ -178,12 +194,24 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         occurrence = Occurrence(SUB_CASE_REQUESTED, request, services.now())
         return begun(services, machine, child, occurrence, place=place, mark=mark, note=note)
 
-    try:
+    opened = None
+    with suppress(SeenBefore):
         opened = persist(services, attempt)
-    except SeenBefore:
-        return
     if opened is not None:
         settle(services, opened.row, opened.visits)
+    else:
+        _settle_opened(services, mark)
+
+
+def _settle_opened(services: Services, request: Key) -> None:
+    """Whoever opened the sub-case may have died before anything followed it. Where another case has its place, none was opened."""
+    asked = services.table.get(request)
+    if asked is None:
+        return
+    opened = load_case(services, asked["case"])
+    if opened is None:
+        raise LookupError(f"case {asked['case']} was opened for another, and does not exist")
+    settle(services, opened)
 
 
 def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float) -> None:

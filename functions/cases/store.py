@@ -20,16 +20,26 @@ R = TypeVar("R")
 
 
 class Place(NamedTuple):
-    """The correlation's place: its newest case, and whether that case is still open."""
+    """The correlation's place: its newest case, whether that case is still open, and when it ended (epoch seconds)."""
 
     case: str
     open: bool
+    ended: float | None = None
+    """When what ended it happened, not when it was heard of."""
+    before: str | None = None
+    """The case that had the place before, unless the newest one re-opens it; ``before_ended`` is when what ended it happened."""
+    before_ended: float | None = None
+
+    @classmethod
+    def of(cls, row: Item) -> Place:
+        """The place as its row says it."""
+        return cls(row["case"], "closed_at" not in row, row.get("ended"), row.get("before"), row.get("before_ended"))
 
 
 def find_place(services: Reading, correlation: str) -> Place | None:
     """The newest case of a correlation key, if there ever was one."""
     row = services.table.get(Key(correlation, keys.OPEN))
-    return Place(row["case"], "closed_at" not in row) if row is not None else None
+    return Place.of(row) if row is not None else None
 
 
 def load_case(services: Reading, case: str) -> CaseRow | None:

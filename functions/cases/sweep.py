@@ -10,30 +10,28 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from events.parse import parse_event
 from functions.cases import keys
 from functions.cases.commit import FOLLOW_WITHIN_SECONDS, LOOK_AGAIN_SECONDS, OVERDUE_GRACE_SECONDS
+from functions.cases.early import give_up, not_applicable, only_takes_back, readable
 from functions.cases.events import place_in
 from functions.cases.follow import decide_overdue
 from functions.cases.generations import continued, outlived, repaired
 from functions.cases.leftover import answer_deferred
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Mirrors, Services
-from functions.cases.quarantine import quarantine
 from functions.cases.rerouting import route_again, shifts_end
 from functions.cases.rows import CaseRow
 from functions.cases.settle import follow, settle, sub_case_request, tell_relatives
 from functions.cases.store import load_case, machine_of, roster
-from functions.cases.table import Condition, Contention, Delete, Index, Item, Key, Test, Update, WriteRefused, read_all
+from functions.cases.table import Condition, Contention, Index, Item, Key, Test, Update, WriteRefused, read_all
 from functions.cases.undertakings import TRY_AGAIN_SECONDS, any_on_record
 from functions.cases.unopened import EARLY_LOOK_SECONDS
 
 LOOK_FOR_MIRROR_SECONDS = 300.0
-"""How often the sweep asks again for an EMR that does not show the end of a case: an EMR may be away for hours."""
+"""How often the sweep asks again for an EMR that does not show a case as it is: an EMR may be away for hours."""
 
 CHECK_EMR_SECONDS = 24 * 3600.0
 """How often the EMR is searched for a case's Task, and how long after a case's end for the last time."""
@@ -41,8 +39,11 @@ CHECK_EMR_SECONDS = 24 * 3600.0
 FAULT_SECONDS = 300.0
 """How soon the sweep comes back to a row that it could not look at; meanwhile the row holds up no other."""
 
+CONTENDED_SECONDS = 30.0
+"""The same for a row at which somebody else is at work: the next run looks at it again, but not as its first."""
+
 MAX_REPAIRS = 100
-"""A case whose executions keep failing is not restarted for ever; the sweep fails, and its alarm rings."""
+"""A case whose executions keep failing is not restarted for ever; the sweep cannot look at it, which is counted and rings."""
 
 RUN_SECONDS = 30.0
 """How long one run looks; what is left is the oldest of the next run, which begins within a minute."""
@@ -65,10 +66,8 @@ class Mended(StrEnum):
     DEFERRED_ANSWERED = "deferred_answered"
     EARLY_PLACED = "early_placed"
     EARLY_EXPIRED = "early_expired"
-
-
-_CHANGED_BY_RELATIVES = (Mended.SENT_BACK, Mended.DEFERRED_ANSWERED)
-"""The case's own row has changed with it, and with that when to look."""
+    EARLY_NOT_APPLICABLE = "early_not_applicable"
+    MIRROR_ASKED = "mirror_asked"
 
 
 class Looked(NamedTuple):
@@ -78,11 +77,15 @@ class Looked(NamedTuple):
     mended: Mended
 
 
+class SweepFaults(ExceptionGroup[Exception]):
+    """Rows that the sweep could not look at, each with its fault."""
+
+
 def sweep(services: Services, mirrors: Mirrors, *, limit: int = 200) -> Iterator[Looked]:
     """Look at what is due to be looked at, what has waited longest first: at most ``limit`` rows in each part of the index.
 
     A row that cannot be looked at holds up no other, now or in the next run: it is put off, and after the last row all faults
-    are raised together as an ExceptionGroup.
+    are raised together as SweepFaults.
     """
     began = services.now()
     faults: list[Exception] = []
@@ -94,28 +97,30 @@ def sweep(services: Services, mirrors: Mirrors, *, limit: int = 200) -> Iterator
         if services.now() - began > RUN_SECONDS:
             break
         try:
-            yield _look_again(services, mirrors, Key(hint["pk"], hint["sk"]))
+            yield _look_again(services, mirrors, hint)
         except Exception as fault:  # noqa: BLE001 - raised with the others when all have been looked at
             faults.append(fault)
-            _put_off(services, hint)
+            _put_off(services, hint, FAULT_SECONDS)
     if faults:
-        raise ExceptionGroup(f"{len(faults)} rows could not be looked at", faults)
+        raise SweepFaults(f"{len(faults)} rows could not be looked at", faults)
 
 
-def _put_off(services: Services, hint: Item) -> None:
+def _put_off(services: Services, hint: Item, seconds: float) -> None:
     unchanged = (Condition("look_at", Test.EQUALS, hint["look_at"]),)
-    later = Update(Key(hint["pk"], hint["sk"]), set={"look_at": services.now() + FAULT_SECONDS}, conditions=unchanged)
+    later = Update(Key(hint["pk"], hint["sk"]), set={"look_at": services.now() + seconds}, conditions=unchanged)
     with suppress(WriteRefused, Contention):  # somebody was there meanwhile: it is looked at when they say
         services.table.write((later,))
 
 
-def _look_again(services: Services, mirrors: Mirrors, key: Key) -> Looked:
+def _look_again(services: Services, mirrors: Mirrors, hint: Item) -> Looked:
+    key = Key(hint["pk"], hint["sk"])
     try:
         return (
             mend(services, key.pk.removeprefix("CASE#"), mirrors) if key.sk == keys.META else _mend_early(services, key)
         )
     except (WriteRefused, Contention):
-        return Looked(None, Mended.NOTHING)  # somebody is at work there; the next sweep looks again
+        _put_off(services, hint, CONTENDED_SECONDS)  # somebody is at work there; the next sweep looks again
+        return Looked(None, Mended.NOTHING)
 
 
 def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
@@ -142,12 +147,12 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
         _look_soon(services, row)
         return Looked(case, Mended.REROUTED)
     now = services.now()
-    _ask_if_behind(services, row, mirrors)
+    behind = _ask_if_behind(services, row, mirrors)
     mended = _mend_execution(services, row, _status(services, row))
     if mended in (Mended.RESTARTED, Mended.CONTINUED):
         return Looked(case, mended)  # the new generation has its own look
-    told = _tell(services, row)
-    if told in _CHANGED_BY_RELATIVES:
+    told, changed = _tell(services, row)
+    if changed:
         return Looked(case, told)
     mended = told if mended is Mended.NOTHING else mended
     checked = None
@@ -160,9 +165,10 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
     else:
         overdue = due + OVERDUE_GRACE_SECONDS if due is not None else None
         undone = now + TRY_AGAIN_SECONDS if any_on_record(services, row) else None
-        times = (now + LOOK_AGAIN_SECONDS, overdue, undone, shifts_end(on_duty, row))
+        unseen = now + LOOK_FOR_MIRROR_SECONDS if behind else None
+        times = (now + LOOK_AGAIN_SECONDS, overdue, undone, unseen, shifts_end(on_duty, row))
         _next_look(services, row, max(soon, min(time for time in times if time is not None)), checked)
-    return Looked(case, mended)
+    return Looked(case, _or_asked(mended, behind))
 
 
 def mend_followed(services: Services, case: str, mirrors: Mirrors) -> Iterator[Looked]:
@@ -196,20 +202,20 @@ def _mend_execution(services: Services, row: CaseRow, status: str | None) -> Men
 
 def _mend_ended(services: Services, row: CaseRow, ended_at: float, mirrors: Mirrors) -> Mended:
     """A case that ended: its execution and its relatives learn of it, and the EMR shows it, at the end and a day later."""
-    _ask_if_behind(services, row, mirrors)
+    behind = _ask_if_behind(services, row, mirrors)
     status = _status(services, row)
     mended = _mend_execution(services, row, status)
     if mended is Mended.RESTARTED:
         return mended
-    told = _tell(services, row)
-    if told in _CHANGED_BY_RELATIVES:
+    told, changed = _tell(services, row)
+    if changed:
         return told
     mended = told if mended is Mended.NOTHING else mended
     now = services.now()
     last_check = ended_at + CHECK_EMR_SECONDS
     if status != SUCCEEDED:
         _next_look(services, row, now + FOLLOW_WITHIN_SECONDS, None)
-    elif is_behind(services, row) or (now < last_check and any_on_record(services, row)):
+    elif behind or (now < last_check and any_on_record(services, row)):
         _next_look(services, row, now + LOOK_FOR_MIRROR_SECONDS, None)
     elif now < last_check and _is_mirrored(row):
         _next_look(services, row, last_check, None)
@@ -217,16 +223,22 @@ def _mend_ended(services: Services, row: CaseRow, ended_at: float, mirrors: Mirr
         if _is_mirrored(row):
             mirrors.check(row.id, f"{row.seq}-check-last")
         _next_look(services, row, None, now)
-    return mended
+    return _or_asked(mended, behind)
+
+
+def _or_asked(mended: Mended, behind: bool) -> Mended:
+    return Mended.MIRROR_ASKED if behind and mended is Mended.NOTHING else mended
 
 
 def _is_mirrored(row: CaseRow) -> bool:
     return row.patient is not None and row.encounter is not None
 
 
-def _ask_if_behind(services: Services, row: CaseRow, mirrors: Mirrors) -> None:
-    if is_behind(services, row):
+def _ask_if_behind(services: Services, row: CaseRow, mirrors: Mirrors) -> bool:
+    behind = is_behind(services, row)
+    if behind:
         mirrors.ask(row.id, f"{row.seq}-sweep-{int(services.now() // LOOK_FOR_MIRROR_SECONDS)}")
+    return behind
 
 
 def is_behind(services: Services, row: CaseRow) -> bool:
@@ -237,14 +249,26 @@ def is_behind(services: Services, row: CaseRow) -> bool:
     return max(shown, default=0) < row.seq
 
 
-def _tell(services: Services, row: CaseRow) -> Mended:
-    """Tell parent or sub-case what they should know, and go back to a step that is still to be undone; what was amiss."""
+def _tell(services: Services, row: CaseRow) -> tuple[Mended, bool]:
+    """Tell parent or sub-case what they should know, and go back to a step that is still to be undone; what was amiss.
+
+    And whether the case's own row has changed with it, and with that when to look.
+    """
     before = _relatives_know(services, row)
     tell_relatives(services, row)
     now = load_case(services, row.id)
     if now is not None and now.rev != row.rev:
-        return Mended.SENT_BACK if now.generation != row.generation else Mended.DEFERRED_ANSWERED
-    return Mended.NOTHING if before == _relatives_know(services, row) else Mended.RELATIVES_TOLD
+        if now.generation != row.generation:
+            return Mended.SENT_BACK, True
+        return (Mended.RELATIVES_TOLD if _was_told(services, row) else Mended.DEFERRED_ANSWERED), True
+    return (Mended.NOTHING if before == _relatives_know(services, row) else Mended.RELATIVES_TOLD), False
+
+
+def _was_told(services: Services, row: CaseRow) -> bool:
+    """Whether the first that happened to the case since is the end of the sub-case that it waited for."""
+    opens = machine_of(services, row).states[row.state].opens
+    first = services.table.get(keys.journal(row.id, row.seq + 1))
+    return opens is not None and first is not None and str(first["event"]).startswith(f"{opens.workflow}.")
 
 
 def _relatives_know(services: Services, row: CaseRow) -> object:
@@ -291,24 +315,34 @@ def _next_look(services: Services, row: CaseRow, at: float | None, checked: floa
 
 
 def _mend_early(services: Services, key: Key) -> Looked:
-    """An event that waits for its case: place it when the case has opened, give it up when its time is over."""
+    """An event that waits for its case: place it when the case has opened, give it up when its time is over.
+
+    What only takes something back is looked at ever more rarely: there is one for nearly every corrected result of a hospital,
+    and what opens a case takes up at once what waits for it.
+    """
     item = services.table.get(key)
     if item is None:
         return Looked(None, Mended.NOTHING)
     place = services.table.get(Key(key.pk, keys.OPEN))
-    moment = datetime.fromtimestamp(services.now(), UTC)
-    event = parse_event(item["raw"], now=moment)
-    if place is not None and "closed_at" not in place:
-        placed = place_in(services, item["workflow"], event, item["raw"], held=True)
-        return Looked(placed.case, Mended.EARLY_PLACED)
-    if item["held_until"] <= services.now():
-        _expire(services, key, item, Unplaceable("no_case", "detail.subject", "its case did not open in time"))
+    event = readable(services, item)
+    if event is None:
+        return Looked(None, Mended.EARLY_EXPIRED)
+    if place is not None and ("closed_at" not in place or only_takes_back(item)):
+        with suppress(Unplaceable):  # it is for no case that began later, or nothing re-opens the one that ended
+            placed = place_in(services, item["workflow"], event, item["raw"], held=True)
+            return Looked(placed.case, Mended.EARLY_PLACED)
+    now = services.now()
+    if item["held_until"] <= now and only_takes_back(item):
+        not_applicable(services, item)
+        return Looked(None, Mended.EARLY_NOT_APPLICABLE)
+    if item["held_until"] <= now:
+        give_up(services, item, Unplaceable("no_case", "detail.subject", "its case did not open in time"))
         return Looked(None, Mended.EARLY_EXPIRED)
     services.table.write(
         (
             Update(
                 key,
-                set={"look_at": min(item["held_until"], services.now() + EARLY_LOOK_SECONDS)},
+                set={"look_at": min(item["held_until"], now + _soon(item, now))},
                 conditions=(Condition("pk", Test.EXISTS),),
             ),
         )
@@ -316,10 +350,5 @@ def _mend_early(services: Services, key: Key) -> Looked:
     return Looked(None, Mended.NOTHING)
 
 
-def _expire(services: Services, key: Key, item: Item, why: Unplaceable) -> None:
-    """Quarantine first, then forget the waiting place and the mark: a crash between leaves it in both, never in neither."""
-    moment = datetime.fromtimestamp(services.now(), UTC)
-    event = parse_event(item["raw"], now=moment)
-    quarantine(services, item["raw"], why.reason, why.where, why.mend)
-    mark = services.keys.mark(event.facility, event.event_id, item["workflow"])
-    services.table.write((Delete(key, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))
+def _soon(item: Item, now: float) -> float:
+    return max(EARLY_LOOK_SECONDS, now - item["held_at"]) if only_takes_back(item) else EARLY_LOOK_SECONDS

@@ -26,7 +26,10 @@ TRY_AGAIN_SECONDS = 300.0
 """How long after the last try another execution is sent back to the step: its own retries are over by then."""
 
 MAX_RETURNS = 12
-"""So many executions are sent back to undo what a step did; then the journal calls for a person."""
+"""So many executions are sent back to undo what a step did; then the journal calls for a person, and an alarm rings."""
+
+UNDO_BY_HAND = "undo_by_hand"
+"""The reason in the journal where a person must undo what a step did."""
 
 _PREFIX = "WORK#"
 
@@ -48,7 +51,7 @@ def _key(case: str, visit: int) -> Key:
 
 def is_recorded(machine: Machine, work: str) -> bool:
     """Whether some state wants the work undone when it ends there too late."""
-    return any(state.late.get(work) is Late.COMPENSATE for state in machine.states.values())
+    return work in machine.undone
 
 
 def set_out(
@@ -71,8 +74,7 @@ def still_on_record(services: Services, case: str, visit: int) -> Undertaking | 
 
 def any_on_record(services: Services, row: CaseRow) -> bool:
     """Whether it is not known yet what became of some step of the case that may have to be undone."""
-    machine = machine_of(services, row)
-    if not any(state.work is not None and is_recorded(machine, state.work.name) for state in machine.states.values()):
+    if not machine_of(services, row).sets_out:
         return False
     return any("done_at" not in item for item in read_all(services.table, keys.case_pk(row.id), _PREFIX))
 
@@ -98,7 +100,7 @@ def sent_back(services: Services, row: CaseRow) -> CaseRow | None:
     The step's own execution tried as often as it may and went on. Raises WriteRefused when the case moved meanwhile.
     """
     machine = machine_of(services, row)
-    if not any(state.work is not None and is_recorded(machine, state.work.name) for state in machine.states.values()):
+    if not machine.sets_out:
         return None
     now = services.now()
     for item in read_all(services.table, keys.case_pk(row.id), _PREFIX):
@@ -119,7 +121,7 @@ def _returned(services: Services, row: CaseRow, undertaking: Undertaking, now: f
     if undertaking.returns >= MAX_RETURNS:
         because = f"{what} ended too late and could not be undone; undo it by hand"
         write: Write = done_with(row.id, undertaking.visit, now)
-        kind, after = Kind.REFUSED, row
+        kind, after, reason = Kind.REFUSED, row, UNDO_BY_HAND
     else:
         because = f"{what} ended too late and is not undone; another execution tries again"
         write = Update(
@@ -128,14 +130,14 @@ def _returned(services: Services, row: CaseRow, undertaking: Undertaking, now: f
             add={"returns": 1},
             conditions=(Condition("done_at", Test.ABSENT),),
         )
-        kind = Kind.REPAIRED
+        kind, reason = Kind.REPAIRED, str(Reason.NOT_UNDONE)
         after = moved_on(
             row, generation=row.generation + 1, resumed_at=undertaking.visit, followed_since=now, rewaits=0
         )
     told = Entry(
         kind=kind,
         at=now,
-        reason=str(Reason.NOT_UNDONE),
+        reason=reason,
         because=because,
         event=f"{undertaking.work}.{undertaking.owed}" if undertaking.owed else undertaking.work,
         event_id=f"{undertaking.work}:{undertaking.visit}:{undertaking.returns}",

@@ -7,17 +7,19 @@ from typing import Literal
 from events.parse import Event
 from functions.cases import keys
 from functions.cases.correlating import group_of
+from functions.cases.early import began
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
-from functions.cases.store import Place, machine_for_new
+from functions.cases.store import Place, load_case, machine_for_new, machine_of
 from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Write, WriteRefused
-from statemachines.case import Case, Occurrence
+from statemachines.case import Case, Occurrence, following
 from statemachines.decide import Decision, Outcome, advance
 from statemachines.definition import Unplaced
+from statemachines.machine import Machine
 
 EARLY_LOOK_SECONDS = 60.0
 """How soon the sweep looks whether the case of an early event has opened after all."""
@@ -33,9 +35,13 @@ def open_case(
     mark: Key,
     early: Key | None,
 ) -> HandOff | None:
-    """Open a case if the event does that; None when it opens nothing. Raises what ``begun`` raises."""
+    """Open a case if the event does that; None when it opens nothing. Raises what ``begun`` raises.
+
+    After the end of the key's newest case that may be a case which re-opens: it knows what that one knew, and names it.
+    """
     machine, policy = machine_for_new(services, workflow, event.facility)
-    if (None, event.type) not in machine.arrows:
+    unopened, earlier = _unopened(services, machine, event, place)
+    if unopened is None:
         return None
     row = CaseRow(
         id=services.keys.case(event.facility, workflow, correlation, event.event_id),
@@ -48,7 +54,8 @@ def open_case(
         patient=event.patient,
         encounter=event.encounter,
         opened_at=services.now(),
-        case=Case(),
+        case=unopened,
+        earlier=earlier,
     )
 
     def note(decision: Decision, opened: CaseRow) -> tuple[Write, ...]:
@@ -59,6 +66,36 @@ def open_case(
     if done is not None:
         settle(services, done.row, done.visits)
     return done
+
+
+def _unopened(
+    services: Services, machine: Machine, event: Event, place: Place | None
+) -> tuple[Case | None, str | None]:
+    """The case that the event may open, before it has; and the ended one that it follows, where it may re-open that.
+
+    None when it opens nothing, whatever it says. What happened before the ended case began is not about that case; what
+    happened in it and is heard of after its end is, and has been told to nobody, unless something newer of its kind ended it.
+    """
+    if (None, event.type) in machine.arrows:
+        return Case(), None
+    if event.type not in machine.reopening or place is None or place.open:
+        return None, None
+    if event.occurred_at.timestamp() < began(services, place.case):
+        return None, None
+    ended = load_case(services, place.case)
+    if ended is None:
+        raise LookupError(f"case {place.case} is correlated but has no row")
+    if event.occurred_at.timestamp() < ended.case.entered and _ended_by(services, ended) in machine.reopening:
+        return None, None
+    return following(ended.case), ended.id
+
+
+def _ended_by(services: Services, ended: CaseRow) -> str:
+    """The type of the event that ended a case."""
+    visit = services.table.get(keys.visit(ended.id, ended.visit))
+    if visit is None:
+        raise LookupError(f"case {ended.id} has no visit {ended.visit}")
+    return next(t.on for t in machine_of(services, ended).definition.transitions if t.id == visit["transition"])
 
 
 def answer_without_case(
@@ -75,8 +112,9 @@ def answer_without_case(
 ) -> Placed | Literal[Unplaced.QUARANTINE]:
     """What becomes of an event that opens nothing while no case is open: held, ignored or refused, or for quarantine."""
     machine, _ = machine_for_new(services, workflow, event.facility)
-    if (None, event.type) in machine.arrows:
-        decision = advance(machine, Case(), occurrence, services.now()).decision
+    unopened = None if held else _unopened(services, machine, event, place)[0]
+    if unopened is not None:
+        decision = advance(machine, unopened, occurrence, services.now()).decision
         return _alone(
             services, workflow, event, occurrence, mark, decision.outcome, str(decision.reason), decision.because
         )
@@ -97,7 +135,9 @@ def answer_without_case(
         "pk": waiting_place.pk,
         "sk": waiting_place.sk,
         "workflow": workflow,
+        "unplaced": str(expectation.unplaced),
         "raw": raw,
+        "held_at": now,
         "held_until": now + expectation.hold_minutes * 60,
         "sweep": keys.sweep_shard(correlation),
         "look_at": now + EARLY_LOOK_SECONDS,

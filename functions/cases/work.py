@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from functions.cases.change import Change, noted
-from functions.cases.follow import following, own_occurrence
+from functions.cases.follow import following, gone_on, own_occurrence
 from functions.cases.handoff import commit, entry
 from functions.cases.journal import Kind
 from functions.cases.marks import SeenBefore, mark_item, marked
@@ -45,11 +45,9 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
     row = _row(services, case)
     if visit < row.visit:
         _undo_rest(services, row, generation, visit, work, step)
-        row = _row(services, case)
+        return gone_on(services, case, generation, visit)
     if generation < row.generation:
         return superseded(row, generation, visit)
-    if visit < row.visit:
-        return following(services, row, visit)
     declared = machine_of(services, row).states[row.state].work
     if declared is None or declared.name != work:
         raise LookupError(f"{row.state} does not do {work}")
@@ -60,16 +58,11 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
     if outcome not in declared.outcomes:
         raise LookupError(f"{work} may end as {', '.join(declared.outcomes)}, not as {outcome!r}")
 
-    def attempt(_: int) -> Signal:
+    def attempt(_: int) -> Signal | None:
         now_row = _row(services, case)
         if visit < now_row.visit:
             _late(services, now_row, generation, visit, work, outcome, step, row.case.facts if recorded else None)
-            now_row = _row(services, case)
-            return (
-                following(services, now_row, visit)
-                if generation == now_row.generation
-                else superseded(now_row, generation, visit)
-            )
+            return None
         occurrence = own_occurrence(f"{work}.{outcome}", visit, services.now())
         known = (done_with(case, visit, services.now()),) if recorded else ()
         done = hand_off(services, now_row, occurrence, signal=False, note=lambda _, __: known)
@@ -81,7 +74,7 @@ def perform(services: Services, case: str, generation: int, visit: int, work: st
             return superseded(done.row, generation, visit)
         return following(services, done.row, visit)
 
-    return persist(services, attempt)
+    return persist(services, attempt) or gone_on(services, case, generation, visit)
 
 
 def _undo_rest(services: Services, row: CaseRow, generation: int, visit: int, work: str, step: Step) -> None:

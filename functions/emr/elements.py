@@ -47,6 +47,8 @@ def same_instant(one: Any, other: Any) -> bool:
     """Whether two dateTimes are the same second."""
     if not isinstance(one, str) or not isinstance(other, str):
         return one is None and other is None
+    if one == other:
+        return True
     try:
         first, second = datetime.fromisoformat(one), datetime.fromisoformat(other)
     except ValueError:

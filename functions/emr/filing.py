@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Final, TypeAlias
 
-from functions.emr.attempt import LEASE, Attempt, EmrUnavailable, begin
+from functions.emr.attempt import LEASE, Attempt, EmrUnavailable, Wait, WriteHeld, begin
 from functions.emr.client import FhirClient, bears
 from functions.emr.document import document_differences, document_resource, entered_in_error, is_retracted
 from functions.emr.documentation import DocumentId, OxygenDocumentation
 from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded
-from functions.emr.looking import look_for, read_known
+from functions.emr.looking import as_duplicate, look_for, read_known, take_back
 from functions.emr.results import Busy, Conflict, Found, Missing, Rejected, Unknown, Written
 
-_TYPE: Final = "DocumentReference"
+DOCUMENT_TYPE: Final = "DocumentReference"
 _MAX_DECISIONS: Final = 5
 
 
@@ -60,31 +61,42 @@ RetractResult: TypeAlias = Retracted | Failed
 
 def document_key(client: FhirClient, document: DocumentId) -> LedgerKey:
     """The ledger's key of a document in an EMR."""
-    return LedgerKey(client.emr, _TYPE, document.source_id)
+    return LedgerKey(client.emr, DOCUMENT_TYPE, document.source_id)
 
 
 def file_document(
-    client: FhirClient, ledger: Ledger, document: OxygenDocumentation, *, at: datetime, lease: timedelta = LEASE
+    client: FhirClient,
+    ledger: Ledger,
+    document: OxygenDocumentation,
+    *,
+    at: datetime,
+    lease: timedelta = LEASE,
+    wait: Wait = sleep,
 ) -> FileResult:
     """Files a document once. What is there already is compared, never overwritten; what was retracted stays so.
 
     After Unknown, the same call looks into the EMR before it files again. `at` is the wall-clock time now.
-    Raises EmrUnavailable when surely nothing was filed and the same can be tried again.
+    Raises EmrUnavailable when surely nothing was filed and the same can be tried again; WriteHeld also when another attempt
+    took over meanwhile: what this one filed beside that one's is taken back.
     """
     with _begun(client, ledger, document.id, at, lease) as attempt:
         if attempt.row.status is LedgerStatus.RETRACTED:
             return Failed(None, "retracted")
         must_look = not attempt.is_first
+        identifier = document.id.identifier
         for _ in range(_MAX_DECISIONS):
             if must_look:
                 known = _confirm(client, attempt, document)
                 if not isinstance(known, Missing):
                     return known
-            identifier = document.id.identifier
+                if attempt.let_come_to_light(wait):
+                    continue
             match client.create(document_resource(document), if_none_exist=identifier):
                 case Written(resource_id, version):
-                    attempt.record(LedgerStatus.WRITTEN, resource_id, version)
-                    return Sent(resource_id)
+                    if attempt.keeps(resource_id, version, wait):
+                        return Sent(resource_id)
+                    take_back(client, DOCUMENT_TYPE, resource_id, lambda body: as_duplicate(body, identifier), wait)
+                    raise WriteHeld("another attempt filed it, or it was retracted; this one's document is taken back")
                 case Found(_, _, body) as found if bears(body, identifier):
                     return _compared(attempt, found, document)
                 case Found() | Conflict():
@@ -103,7 +115,10 @@ def file_document(
 def confirm_document(
     client: FhirClient, ledger: Ledger, document: OxygenDocumentation, *, at: datetime, lease: timedelta = LEASE
 ) -> ConfirmResult:
-    """Reads a document back and compares it; Missing when the EMR has none. Raises EmrUnavailable."""
+    """Reads a document back and compares it; Missing when the EMR has none, and retired if it has more than one.
+
+    Raises EmrUnavailable.
+    """
     with _begun(client, ledger, document.id, at, lease) as attempt:
         if attempt.row.status is LedgerStatus.RETRACTED:
             return Failed(None, "retracted")
@@ -119,13 +134,14 @@ def retract_document(
     """
     with _begun(client, ledger, document, at, lease) as attempt:
         for _ in range(_MAX_DECISIONS):
+            known = _known(client, attempt)
+            if isinstance(known, Rejected):
+                return Failed(known.status, known.diagnostics)
             # Always a search: the attempt that the ledger lost track of is the one to retract.
-            look = look_for(client, _TYPE, document.identifier, known_id=attempt.row.resource_id)
+            look = look_for(client, DOCUMENT_TYPE, document.identifier, kept=known)
             if isinstance(look, Rejected):
                 return Failed(look.status, look.diagnostics)
-            found = look.found or _known(client, attempt)
-            if isinstance(found, Rejected):
-                return Failed(found.status, found.diagnostics)
+            found = look.found
             if found is None or is_retracted(found.body):
                 resource_id, version = (found.resource_id, found.version) if found is not None else (None, None)
                 attempt.record(LedgerStatus.RETRACTED, resource_id, version)
@@ -145,6 +161,28 @@ def retract_document(
         raise EmrUnavailable(f"the document changed {_MAX_DECISIONS} times while it was being retracted")
 
 
+def retire_doubles(
+    client: FhirClient, ledger: Ledger, document: DocumentId, *, at: datetime, lease: timedelta = LEASE
+) -> int:
+    """Looks whether the EMR has a document more than once, or after its retraction, and retires what is too many.
+
+    An attempt that was late can file after everybody has looked, and die before it takes that back. Returns how many were
+    retired. Raises EmrUnavailable.
+    """
+    with _begun(client, ledger, document, at, lease) as attempt:
+        known = _known(client, attempt)
+        kept = known if isinstance(known, Found) else None
+        look = look_for(client, DOCUMENT_TYPE, document.identifier, kept=kept)
+        if isinstance(look, Rejected):
+            return 0
+        too_many = look.retired
+        withdrawn = attempt.row.status is LedgerStatus.RETRACTED
+        if withdrawn and look.found is not None and not is_retracted(look.found.body):
+            result = client.update(entered_in_error(look.found.body), if_match=look.found.version)
+            too_many += isinstance(result, Written)
+        return too_many
+
+
 def _begun(client: FhirClient, ledger: Ledger, document: DocumentId, at: datetime, lease: timedelta) -> Attempt:
     attempt = begin(ledger, document_key(client, document), at, lease=lease)
     if isinstance(attempt, Superseded):
@@ -156,22 +194,21 @@ def _confirm(client: FhirClient, attempt: Attempt, document: OxygenDocumentation
     known = _known(client, attempt)
     if isinstance(known, Rejected):
         return Failed(known.status, known.diagnostics)
-    if known is not None:
-        return _compared(attempt, known, document)
-    look = look_for(client, _TYPE, document.id.identifier)
+    look = look_for(client, DOCUMENT_TYPE, document.id.identifier, kept=known)
     if isinstance(look, Rejected):
-        return Failed(look.status, look.diagnostics)
+        # Some EMRs do not let everybody search; what is known was read all the same.
+        return Failed(look.status, look.diagnostics) if known is None else _compared(attempt, known, document)
     if look.found is not None:
         return _compared(attempt, look.found, document)
     lost = attempt.row.resource_id
     # It was there. Who removed it had a reason; filing it again is for a person to decide.
-    return Mismatch(lost, (_TYPE,)) if lost is not None else Missing()
+    return Mismatch(lost, (DOCUMENT_TYPE,)) if lost is not None else Missing()
 
 
 def _known(client: FhirClient, attempt: Attempt) -> Found | Rejected | None:
     if attempt.row.resource_id is None:
         return None
-    known = read_known(client, _TYPE, attempt.row.resource_id)
+    known = read_known(client, DOCUMENT_TYPE, attempt.row.resource_id)
     return None if isinstance(known, Missing) else known
 
 

@@ -64,11 +64,17 @@ def is_held(row: LedgerRow, at: datetime, holder: str | None) -> bool:
     return row.held_until is not None and row.held_until > at and (holder is None or row.holder != holder)
 
 
+def is_undecided(row: LedgerRow) -> bool:
+    """Whether an attempt may have made something whose id nobody knows: its end is unknown, or was never recorded."""
+    return row.resource_id is None and (row.status is LedgerStatus.UNKNOWN or row.held_until is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The attempt may go ahead; the row as it now is, with what is known from earlier attempts."""
+    """The attempt may go ahead; the row as it now is, with what is known from earlier attempts, and as it was before."""
 
     row: LedgerRow
+    before: LedgerRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,7 @@ class InMemoryLedger:
     def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
         """Announces an attempt."""
         with self._lock:
-            row = self._rows.get(key)
+            row = before = self._rows.get(key)
             if row is None:
                 row = LedgerRow(status=LedgerStatus.PENDING, attempt=0, revision=revision, at=at)
             if is_held(row, at, self._holder):
@@ -179,7 +185,7 @@ class InMemoryLedger:
                 holder=self._holder,
             )
             self._rows[key] = row
-            return Begun(row)
+            return Begun(row, before)
 
     def record(
         self,

@@ -1,15 +1,18 @@
 """Finds what the EMR has of something before anything is written, and takes duplicates out of the way."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from functions.emr.attempt import EmrUnavailable
+from functions.emr.attempt import EmrUnavailable, Wait
 from functions.emr.client import FhirClient
 from functions.emr.elements import same_identifier
 from functions.emr.identifiers import RETIRED_SUFFIX, Identifier
 from functions.emr.results import Busy, Found, Matches, Missing, Rejected, Resource, Unknown, Written
 
-_ENTERED_IN_ERROR = "entered-in-error"
+_ENTERED_IN_ERROR: Final = "entered-in-error"
+_MAX_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,18 @@ def read_known(client: FhirClient, resource_type: str, resource_id: str) -> Foun
 
 
 def look_for(
-    client: FhirClient, resource_type: str, identifier: Identifier, *, known_id: str | None = None
+    client: FhirClient,
+    resource_type: str,
+    identifier: Identifier,
+    *,
+    known_id: str | None = None,
+    kept: Found | None = None,
 ) -> Look | Rejected:
     """Searches by identifier; of several resources one is kept and the others are marked entered-in-error.
 
-    Kept is one that is not in error already, rather the one that the ledger knows, else the one longest unchanged.
-    What could not be retired now stays for the next look. Raises EmrUnavailable.
+    Kept is ``kept``, which was read already, whether the search shows it or not; without it one that is not in error already,
+    rather the one that the ledger knows, else the one longest unchanged. What could not be retired now stays for the next
+    look. Raises EmrUnavailable.
     """
     match client.find(resource_type, identifier):
         case Busy(retry_after):
@@ -47,12 +56,38 @@ def look_for(
             raise EmrUnavailable(why)
         case Rejected() as rejected:
             return rejected
-        case Matches(()):
-            return Look(None)
         case Matches(found):
-            kept, *duplicates = sorted(found, key=lambda one: _rank(one, known_id))
+            others = sorted(found, key=lambda one: _rank(one, known_id))
+            if kept is None:
+                if not others:
+                    return Look(None)
+                kept, *duplicates = others
+            else:
+                duplicates = [one for one in others if one.resource_id != kept.resource_id]
             retired = [one for one in duplicates if _retire(client, one, identifier)]
             return Look(kept, duplicates=len(duplicates), retired=len(retired))
+
+
+def take_back(
+    client: FhirClient, resource_type: str, resource_id: str, taken_back: Callable[[Resource], Resource], wait: Wait
+) -> None:
+    """Makes sure that nobody goes by a resource that was created too late; ``taken_back`` is how it looks then.
+
+    Raises EmrUnavailable when the EMR would not have it in several tries.
+    """
+    for number in range(_MAX_TRIES):
+        if number:
+            wait(float(number))
+        match client.read(resource_type, resource_id):
+            case Found(_, version, body):
+                after = taken_back(body)
+                if after == body or isinstance(client.update(after, if_match=version), Written):
+                    return
+            case Missing():
+                return
+            case Busy() | Unknown() | Rejected():
+                continue
+    raise EmrUnavailable(f"a {resource_type} that is one too many could not be taken back")
 
 
 def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, str, str]:
@@ -62,11 +97,12 @@ def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, str, str]:
 
 
 def _retire(client: FhirClient, duplicate: Found, identifier: Identifier) -> bool:
-    result = client.update(_retired(duplicate.body, identifier), if_match=duplicate.version)
+    result = client.update(as_duplicate(duplicate.body, identifier), if_match=duplicate.version)
     return isinstance(result, Written)
 
 
-def _retired(resource: Resource, identifier: Identifier) -> Resource:
+def as_duplicate(resource: Resource, identifier: Identifier) -> Resource:
+    """A resource that is one too many: marked entered-in-error, and no search for the identifier finds it any more."""
     retired = copy.deepcopy(resource)
     retired["status"] = _ENTERED_IN_ERROR
     ours = {"system": identifier.system, "value": identifier.value}

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Final, TypeAlias
 
-from functions.emr.attempt import LEASE, Attempt, EmrUnavailable, begin
+from functions.emr.attempt import LEASE, Attempt, EmrUnavailable, Wait, WriteHeld, begin
 from functions.emr.client import FhirClient, bears
 from functions.emr.device_request import (
     is_fulfilled,
@@ -17,11 +18,12 @@ from functions.emr.device_request import (
 )
 from functions.emr.home_oxygen import HomeOxygenOrder, OrderId
 from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded
-from functions.emr.looking import read_known
-from functions.emr.results import Busy, Conflict, Found, Matches, Missing, Rejected, Unknown, Written
+from functions.emr.looking import read_known, take_back
+from functions.emr.results import Busy, Conflict, Found, Matches, Missing, Rejected, Resource, Unknown, Written
 
 ORDER_TYPE: Final = "DeviceRequest"
 _MAX_DECISIONS: Final = 5
+_TWICE: Final = "placed twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,19 @@ def order_key(client: FhirClient, order: OrderId) -> LedgerKey:
 
 
 def send_order(
-    client: FhirClient, ledger: Ledger, order: HomeOxygenOrder, *, at: datetime, lease: timedelta = LEASE
+    client: FhirClient,
+    ledger: Ledger,
+    order: HomeOxygenOrder,
+    *,
+    at: datetime,
+    lease: timedelta = LEASE,
+    wait: Wait = sleep,
 ) -> SendResult:
     """Sends an order once. What is there already is compared, never overwritten; what was recalled stays so.
 
     After Unknown, the same call looks into the EMR before it sends again. `at` is the wall-clock time now.
-    Raises EmrUnavailable when surely nothing was sent and the same can be tried again.
+    Raises EmrUnavailable when surely nothing was sent and the same can be tried again; WriteHeld also when another attempt
+    took over meanwhile: what this one sent beside that one's is taken back.
     """
     with _begun(client, ledger, order.id, at, lease) as attempt:
         if attempt.row.status is LedgerStatus.RETRACTED:
@@ -84,12 +93,17 @@ def send_order(
         must_look = not attempt.is_first
         identifier = order.id.identifier
         for _ in range(_MAX_DECISIONS):
-            if must_look and (known := _look(client, attempt, order, at)) is not None:
-                return known
+            if must_look:
+                if (known := _look(client, attempt, order, at)) is not None:
+                    return known
+                if attempt.let_come_to_light(wait):
+                    continue
             match client.create(order_resource(order), if_none_exist=identifier):
                 case Written(resource_id, version):
-                    attempt.record(LedgerStatus.WRITTEN, resource_id, version)
-                    return Placed(resource_id)
+                    if attempt.keeps(resource_id, version, wait):
+                        return Placed(resource_id)
+                    take_back(client, ORDER_TYPE, resource_id, lambda body: _off(body, _TWICE, at), wait)
+                    raise WriteHeld("another attempt sent it, or it was recalled; this one's order is taken back")
                 case Found(_, _, body) as found if bears(body, identifier):
                     return _compared(attempt, found, order)
                 case Found() | Conflict():
@@ -134,6 +148,26 @@ def recall_order(
         raise EmrUnavailable(f"after {_MAX_DECISIONS} tries to revoke the order, the EMR still shows it open")
 
 
+def revoke_doubles(
+    client: FhirClient, ledger: Ledger, order: OrderId, *, at: datetime, lease: timedelta = LEASE
+) -> int:
+    """Looks whether the EMR has an order open more than once, or after its recall, and revokes what is too many.
+
+    An attempt that was late can send after everybody has looked, and die before it takes that back. Returns how many were
+    revoked. Raises EmrUnavailable.
+    """
+    with _begun(client, ledger, order, at, lease) as attempt:
+        found = _under_this_number(client, attempt, order)
+        if isinstance(found, Rejected):
+            return 0
+        ours = _ours(found, attempt, order)
+        recalled = attempt.row.status is LedgerStatus.RETRACTED
+        too_many = [one for one in (ours if recalled else ours[1:]) if is_open(one.body)]
+        for one in too_many:
+            _revoke_double(client, one, at)
+        return len(too_many)
+
+
 def _begun(client: FhirClient, ledger: Ledger, order: OrderId, at: datetime, lease: timedelta) -> Attempt:
     attempt = begin(ledger, order_key(client, order), at, lease=lease)
     if isinstance(attempt, Superseded):
@@ -146,9 +180,7 @@ def _look(client: FhirClient, attempt: Attempt, order: HomeOxygenOrder, at: date
     if isinstance(found, Rejected):
         return Refused(found.status, found.diagnostics)
     known_id = attempt.row.resource_id
-    ours = sorted(
-        (one for one in found if is_of_case(one.body, order.id.case_id)), key=lambda one: _rank(one, known_id)
-    )
+    ours = _ours(found, attempt, order.id)
     if ours:
         kept, *others = ours
         for other in others:
@@ -161,6 +193,12 @@ def _look(client: FhirClient, attempt: Attempt, order: HomeOxygenOrder, at: date
     return Differs(known_id, (ORDER_TYPE,)) if known_id is not None else None
 
 
+def _ours(found: tuple[Found, ...], attempt: Attempt, order: OrderId) -> list[Found]:
+    """Those that were sent for the case, the one that counts first."""
+    known_id = attempt.row.resource_id
+    return sorted((one for one in found if is_of_case(one.body, order.case_id)), key=lambda one: _rank(one, known_id))
+
+
 def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, bool, str]:
     """The order that counts comes first: one that was fulfilled, before those that are open, before those taken back."""
     return is_taken_back(one.body), not is_fulfilled(one.body), one.resource_id != known_id, one.resource_id
@@ -168,9 +206,14 @@ def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, bool, str]:
 
 def _revoke_double(client: FhirClient, double: Found, at: datetime) -> None:
     # Two open orders are two deliveries: nothing is said to be sent before only one is left.
-    result = client.update(revoked(double.body, "placed twice", at), if_match=double.version)
+    result = client.update(revoked(double.body, _TWICE, at), if_match=double.version)
     if not isinstance(result, Written):
         raise EmrUnavailable("an order that was placed twice could not be revoked")
+
+
+def _off(existing: Resource, reason: str, at: datetime) -> Resource:
+    """An order that nobody acts on any more; as it is, where nobody does anyway."""
+    return revoked(existing, reason, at) if is_open(existing) else existing
 
 
 def _known(client: FhirClient, attempt: Attempt) -> Found | Rejected | None:

@@ -12,7 +12,7 @@ from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded
 from functions.emr.looking import look_for, read_known
 from functions.emr.mirror import TaskMirror
 from functions.emr.results import Busy, Conflict, Found, Missing, Rejected, Unknown, Written
-from functions.emr.task import merge, task_differs, task_resource
+from functions.emr.task import merge, says_otherwise, task_resource
 
 MAX_DECISIONS: Final = 5
 """How often one attempt decides anew after somebody else changed the Task meanwhile."""
@@ -80,7 +80,7 @@ class _TaskWriter:
     def __init__(self, client: FhirClient, attempt: Attempt, mirror: TaskMirror, *, look_for_duplicates: bool) -> None:
         self._client = client
         self._attempt = attempt
-        self._mirror = mirror
+        self._wanted = task_resource(mirror)
         self._identifier = task_identifier(mirror.case_id)
         self._known_id = attempt.row.resource_id
         # On the very first attempt nobody can have created it; after that, only a look can tell.
@@ -123,7 +123,7 @@ class _TaskWriter:
         return None
 
     def _create(self) -> SyncResult | None:
-        match self._client.create(task_resource(self._mirror), if_none_exist=self._identifier):
+        match self._client.create(self._wanted, if_none_exist=self._identifier):
             case Written(resource_id, version):
                 return self._in_place(SyncOutcome.WRITTEN, resource_id, version)
             case Found(_, _, body) as existing if bears(body, self._identifier):
@@ -142,9 +142,9 @@ class _TaskWriter:
 
     def _update(self, existing: Found) -> SyncResult | None:
         resource_id = existing.resource_id
-        if not task_differs(existing.body, self._mirror):
+        if not says_otherwise(existing.body, self._wanted):
             return self._in_place(SyncOutcome.UNCHANGED, resource_id, existing.version)
-        match self._client.update(merge(existing.body, self._mirror), if_match=existing.version):
+        match self._client.update(merge(existing.body, self._wanted), if_match=existing.version):
             case Written(_, version):
                 return self._in_place(SyncOutcome.WRITTEN, resource_id, version)
             case Missing() | Conflict():

@@ -60,7 +60,7 @@ class TableLedger:
             try:
                 nameless = () if self._holder is not None else ("holder",)
                 update = Update(place, set=changes, remove=nameless, conditions=unchanged)
-                return Begun(_row(self._table.update(update)))
+                return Begun(_row(self._table.update(update)), row)
             except WriteRefused:
                 continue
         return Held(at + lease)

@@ -5,7 +5,6 @@ groupIdentifier and identifier, trigger → focus, state → businessStatus (nev
 statusReason. R4B's model serves R4: Task has the same elements in both.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -80,25 +79,31 @@ def task_resource(mirror: TaskMirror) -> Resource:
 
 
 def task_differs(existing: Resource, mirror: TaskMirror) -> bool:
-    """Whether a Task in the EMR says something else about the case than the mirror does.
+    """Whether a Task in the EMR says something else about the case than the mirror does."""
+    return says_otherwise(existing, task_resource(mirror))
+
+
+def says_otherwise(existing: Resource, wanted: Resource) -> bool:
+    """Whether a Task in the EMR says something else about the case than the wanted one does.
 
     lastModified alone is no difference: some EMRs set it themselves.
     """
-    wanted = task_resource(mirror)
     return any(
-        not element.same(existing.get(element.name), wanted.get(element.name))
+        not _same(element, existing.get(element.name), wanted.get(element.name))
         for element in _ELEMENTS
         if element.name != "lastModified"
     )
 
 
-def merge(existing: Resource, mirror: TaskMirror) -> Resource:
-    """The Task in the EMR with what the mirror says put right, and everything that others added to it kept."""
-    wanted = task_resource(mirror)
-    merged = copy.deepcopy(existing)
+def merge(existing: Resource, wanted: Resource) -> Resource:
+    """The Task in the EMR with what the wanted one says put right, and everything that others added to it kept.
+
+    It shares its elements with the two: none of them is ever changed, only replaced.
+    """
+    merged = dict(existing)
     for element in _ELEMENTS:
         present, value = merged.get(element.name), wanted.get(element.name)
-        if element.same(present, value):
+        if _same(element, present, value):
             continue
         replacement = element.replace(present, value)
         if replacement is None:
@@ -115,6 +120,11 @@ class _Element:
     name: str
     same: Callable[[Any, Any], bool]
     replace: Callable[[Any, Any], Any]
+
+
+def _same(element: _Element, present: Any, wanted: Any) -> bool:
+    # Most EMRs give most elements back as they got them, and what is equal says the same.
+    return present == wanted or element.same(present, wanted)
 
 
 def _by_the_wanted(_present: Any, wanted: Any) -> Any:

@@ -28,7 +28,8 @@ def handle_record(record: SQSRecord) -> None:
     """One message."""
     services = wiring.services()
     result = take_in(services, record.body)
-    telemetry.emit(measures_of(result, services.now()))
+    delivered_again = int(record.attributes.approximate_receive_count) > 1
+    telemetry.emit(measures_of(result, services.now(), delivered_again=delivered_again))
     for line in result if isinstance(result, list) else [result]:
         logger.info(
             "placed",

@@ -1,12 +1,11 @@
 """Reconcile: the sweep outside Step Functions.
 
 Trigger: the SQS queue ``reconcile``, fed by a schedule and by executions that ended unexpectedly. Reads: the sweep's index as a
-hint, then the case itself. Writes: signals, a new generation, an overdue deadline's hand-off. Keeps I4 and I5.
+hint, then the case itself. Writes: signals, a new generation, an overdue deadline's hand-off, the pulse. Keeps I4 and I5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
@@ -17,8 +16,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.batch import batch
 from functions.cases import wiring
-from functions.cases.sweep import Looked, Mended, mend_followed, sweep
-from functions.cases.telemetry import Measure, Telemetry
+from functions.cases.faults import Faults
+from functions.cases.ports import Services
+from functions.cases.sweep import Looked, SweepFaults, mend_followed, sweep
+from functions.cases.telemetry import Telemetry
+from functions.reconcile.measures import measures_of, not_looked_at
+from functions.reconcile.pulse import beat
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
 processor = batch(EventType.SQS, logger)
@@ -29,15 +32,32 @@ def handle_record(record: SQSRecord) -> None:
     detail = record.json_body.get("detail") or {}
     execution = detail.get("name")
     services = wiring.services()
-    looked: Iterable[Looked] = (
-        mend_followed(services, str(execution).rpartition("-")[0], wiring.mirrors())
-        if execution
-        else sweep(services, wiring.mirrors())
-    )
-    for case, mended in looked:
-        if mended is not Mended.NOTHING:
-            logger.warning("mended", case=case, what=str(mended))
-            telemetry.emit([Measure("Mended", 1, "Count", {"what": str(mended)})])
+    if execution:
+        for looked in mend_followed(services, str(execution).rpartition("-")[0], wiring.mirrors()):
+            _tell(looked)
+        return
+    faults = Faults()
+    with faults.kept():
+        _sweep(services)
+    with faults.kept():
+        beat(services.table, services.now())
+    faults.raise_together()
+
+
+def _sweep(services: Services) -> None:
+    try:
+        for looked in sweep(services, wiring.mirrors()):
+            _tell(looked)
+    except SweepFaults as faults:
+        telemetry.emit(not_looked_at(faults))
+        raise
+
+
+def _tell(looked: Looked) -> None:
+    measures = measures_of(looked)
+    if measures:
+        logger.warning("mended", case=looked.case, what=str(looked.mended))
+        telemetry.emit(measures)
 
 
 @logger.inject_lambda_context

@@ -1,7 +1,8 @@
 """Relay: passes each journal entry on, to metrics, to the bus, and to write-back.
 
-Trigger: the table's stream, inserts of journal entries. Writes: metrics, one event on the bus, one message per entry to the
-FIFO queue whose group is the case. Delivery is at least once, so metrics may exceed the journal by what was delivered again.
+Trigger: the table's stream, inserts of journal entries, and the pulse, which says only that the stream is read. Writes:
+metrics, one event on the bus, one message per entry to the FIFO queue whose group is the case. Delivery is at least once, so
+metrics may exceed the journal by what was delivered again.
 Keeps I5, and I7: what leaves here has no patient in it.
 """
 
@@ -17,9 +18,9 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.batch import batch
-from functions.cases import wiring
+from functions.cases import keys, wiring
 from functions.cases.telemetry import Telemetry
-from functions.relay.measures import measures_of
+from functions.relay.measures import CALLS_FOR_A_PERSON, measures_of
 from functions.relay.outlets import Outlets
 
 logger, tracer, telemetry = Logger(), Tracer(), Telemetry()
@@ -38,9 +39,13 @@ def handle_record(record: DynamoDBRecord) -> None:
     if image is None:
         raise LookupError("a stream record without a new image; the table's stream must carry new images")
     entry = dict(image)
+    if entry["pk"] == keys.PULSE.pk:
+        return
     case = str(entry["pk"]).removeprefix("CASE#")
     outlets().pass_on(case, entry)
     telemetry.emit(measures_of(entry))
+    if entry.get("reason") in CALLS_FOR_A_PERSON:
+        logger.warning("calls for a person", case=case, seq=int(entry["seq"]), reason=entry["reason"])
     logger.info("relayed", case=case, seq=int(entry["seq"]), kind=entry["kind"])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.cases.telemetry import Measure
+from functions.cases.undertakings import UNDO_BY_HAND
+from statemachines.decide import Reason
 
 _COUNTED = {
     "claimed": "Claims",
@@ -15,6 +17,9 @@ _COUNTED = {
     "continued": "Continuations",
     "rerouted": "Reroutings",
 }
+
+CALLS_FOR_A_PERSON = {UNDO_BY_HAND: "UndoByHand", str(Reason.TWO_CASES_AFTER_MERGE): "TwoCasesAfterMerge"}
+"""What nobody but a person can put right, by the entry's reason. Nobody's task says so: these alarms do."""
 
 
 def measures_of(entry: Mapping[str, Any]) -> list[Measure]:
@@ -46,4 +51,8 @@ def measures_of(entry: Mapping[str, Any]) -> list[Measure]:
             count("TimeToClaim", {"role": str(entry.get("role", "none"))}, float(waited), "Seconds")
     elif kind == "refused":
         count("Refusals", {"reason": str(entry["reason"])})
+    calls = CALLS_FOR_A_PERSON.get(str(entry.get("reason")))
+    if calls is not None:
+        # By facility to look at, and altogether for the alarm, which can watch one series only.
+        measures += [Measure(calls, 1, "Count", by_facility), Measure(calls, 1, "Count", {})]
     return measures

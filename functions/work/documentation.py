@@ -20,7 +20,7 @@ from functions.emr.documentation import DocumentedFact, DocumentId, OxygenDocume
 from functions.emr.filing import Confirmed, Failed, Mismatch, Sent, confirm_document, file_document, retract_document
 from functions.emr.ledger import Ledger
 from functions.emr.results import Missing, Unknown
-from functions.work.holding import held_for
+from functions.work.holding import held_for, waiting
 
 FILE = "file_documentation"
 
@@ -68,7 +68,8 @@ class FileDocumentation(_Documentation):
 
     def perform(self, row: CaseRow) -> Literal["sent", "failed"]:
         """See Step.perform. Raises EmrUnavailable when nobody can say whether it was filed; the next try looks first."""
-        match file_document(self._client, held_for(self._ledger, row), self._document(row), at=self._now()):
+        document, ledger = self._document(row), held_for(self._ledger, row)
+        match file_document(self._client, ledger, document, at=self._now(), wait=waiting(self._services)):
             case Sent() | Confirmed():
                 return "sent"
             case Mismatch() | Failed():

@@ -31,7 +31,7 @@ from functions.emr.ordering import (
     send_order,
 )
 from functions.emr.results import Missing, Rejected, Unknown
-from functions.work.holding import held_for
+from functions.work.holding import held_for, waiting
 
 
 class NotRecalled(RuntimeError):
@@ -101,7 +101,8 @@ class SendOrder(_Orders):
                 self._recall(row, earlier, f"replaced by order {order.id.number}"), Recalled
             ):
                 return "failed"
-        match send_order(self._client, held_for(self._ledger, row), order, at=self._now()):
+        ledger = held_for(self._ledger, row)
+        match send_order(self._client, ledger, order, at=self._now(), wait=waiting(self._services)):
             case Placed():
                 return "sent"
             case Differs() | Refused():

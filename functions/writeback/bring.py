@@ -11,6 +11,7 @@ from functions.cases.store import load_case, machine_of
 from functions.cases.table import Condition, Test, Update, WriteRefused
 from functions.cases.telemetry import Measure, Telemetry
 from functions.emr.client import FhirClient
+from functions.emr.doubles import take_doubles_back
 from functions.emr.ledger import Ledger
 from functions.emr.sync import SyncOutcome, SyncResult, ensure_task
 from functions.writeback.mirror import mirror_of
@@ -33,7 +34,7 @@ class Writeback:
         """Write the case's Task unless the EMR says so already; None when the case has nothing to show.
 
         ``check``: search the EMR for Tasks of the case, whatever the ledger says; what somebody deleted there, doubled or
-        changed is put right and counted.
+        changed is put right and counted. So is what it has twice of the documents and orders that the case's steps made.
 
         Raises EmrUnavailable when it must be tried again, Rejected when the EMR refuses it.
         """
@@ -50,15 +51,28 @@ class Writeback:
         if result.outcome is SyncOutcome.REJECTED:
             self._telemetry.emit([Measure("WritebackFailed", 1, "Count", dimensions)])
             raise Rejected(f"the EMR answered {result.status} to the Task of case {case}: {result.diagnostics}")
+        since = self._waited_since(case, mirror.revision) if result.outcome is SyncOutcome.WRITTEN else None
         if result.outcome in (SyncOutcome.WRITTEN, SyncOutcome.UNCHANGED):
             self._shown(case, mirror.revision)
+        if since is not None:
+            lag = max(0.0, self._reading.now() - since) * 1000
+            self._telemetry.emit([Measure("EmrLag", round(lag), "Milliseconds", dimensions)])
         if result.outcome is SyncOutcome.WRITTEN:
             self._telemetry.emit([Measure("WritebackWritten", 1, "Count", dimensions)])
             if check and shown >= mirror.revision:  # it was shown, and somebody else undid it
                 self._telemetry.emit([Measure("EmrTasksMended", 1, "Count", dimensions)])
-        if result.retired:
-            self._telemetry.emit([Measure("EmrDuplicatesRetired", result.retired, "Count", dimensions)])
+        retired = result.retired
+        if check:
+            retired += take_doubles_back(self._client, self._ledger, case, row.facility, at=at)
+        if retired:
+            self._telemetry.emit([Measure("EmrDuplicatesRetired", retired, "Count", dimensions)])
         return result
+
+    def _waited_since(self, case: str, revision: int) -> float | None:
+        """When the oldest journal entry that the EMR did not show was written; None when it had shown them all."""
+        shown = self._shown_before(case)
+        oldest = self._reading.table.get(keys.journal(case, shown + 1)) if shown < revision else None
+        return float(oldest["at"]) if oldest is not None else None
 
     def _shown_before(self, case: str) -> int:
         row = self._reading.table.get(keys.mirror(case, self._client.emr))
@@ -68,6 +82,6 @@ class Writeback:
         """Note how far the EMR shows the case, so that the sweep need not ask again; never backwards."""
         newer = (Condition("shown", Test.ABSENT_OR_BELOW, revision),)
         with suppress(WriteRefused):
-            self._reading.table.update(
-                Update(keys.mirror(case, self._client.emr), set={"shown": revision}, conditions=newer)
+            self._reading.table.write(
+                (Update(keys.mirror(case, self._client.emr), set={"shown": revision}, conditions=newer),)
             )

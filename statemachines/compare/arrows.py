@@ -14,7 +14,7 @@ from statemachines.compare.words import Words, listed, quoted, shown
 from statemachines.definition import Name, Transition
 
 _HANDLED = frozenset(
-    {"id", "sources", "on", "when", "target", "by", "override_by", "separate_from", "because"}
+    {"id", "sources", "on", "when", "target", "by", "override_by", "separate_from", "reopens", "because"}
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def _title(transition: Transition, words: Words) -> str:
 
 
 def _in_short(transition: Transition, words: Words) -> str:
-    text = f"on {words.event(transition.on)}"
+    text = f"{'re-opens the case ' if transition.reopens else ''}on {words.event(transition.on)}"
     if transition.when is not None:
         text += f", if {words.guard(transition.when)}"
     return f"{text}, by {words.roles(transition.by)}" if transition.by else text
@@ -100,7 +100,8 @@ def _renumbered(added: list[Transition], removed: list[Transition], v: Versions)
 
 def _shape(t: Transition) -> tuple[object, ...]:
     return (
-        frozenset(t.sources), t.on, t.target, frozenset(t.by), frozenset(t.override_by), frozenset(t.separate_from), t.because,
+        frozenset(t.sources), t.on, t.target, frozenset(t.by), frozenset(t.override_by), frozenset(t.separate_from), t.reopens,
+        t.because,
     )  # fmt: skip
 
 
@@ -130,6 +131,9 @@ class _Arrow:
             said = [listed(sorted(t.separate_from)) or "nothing" for t in (old, new)]
             sentence = f"not by whoever performed {said[0]} → {said[1]}"
             yield self._change("separate_from", sentence, *said)
+        if old.reopens is not new.reopens:
+            says = ["re-opens the case" if t.reopens else "does not re-open the case" for t in (old, new)]
+            yield self._change("reopens", f"{says[0]} → {says[1]}", *says)
         if old.because != new.because:
             sentence = f"reason {quoted(old.because)} → {quoted(new.because)}"
             yield self._change("because", sentence, old.because, new.because, wording=True)

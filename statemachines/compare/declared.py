@@ -316,6 +316,8 @@ def _unplaced(expected: Expectation) -> str:
     match expected.unplaced:
         case Unplaced.HOLD:
             return f"kept for {value(expected.hold_minutes, 'min')}"
+        case Unplaced.HOLD_THEN_IGNORE:
+            return f"kept for {value(expected.hold_minutes, 'min')}, then not applicable"
         case Unplaced.NOT_APPLICABLE:
             return "not applicable"
         case Unplaced.QUARANTINE:

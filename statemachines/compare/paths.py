@@ -111,8 +111,8 @@ class Paths:
 
     # ── ahead ────────────────────────────────────────────────────────────────────────────────────────────────────────────
     def leaving(self, state: Name) -> tuple[Edge, ...]:
-        """The transitions that a case in that state can take."""
-        return tuple(self._leaving.get(state, ()))
+        """The transitions that a case in that state can take; one that has ended takes none, it is another that re-opens."""
+        return tuple(edge for edge in self._leaving.get(state, ()) if not edge.transition.reopens)
 
     def ahead(self, state: Name) -> frozenset[Name]:
         """The state and all that can follow it."""
@@ -164,7 +164,7 @@ class Paths:
         while changed:
             changed = False
             for edge in self.setting.edges:
-                if edge.source is None:
+                if edge.source is None or edge.transition.reopens:
                     continue
                 guard = edge.transition.when
                 later = found.get(edge.target, frozenset()) | self._entering(edge.target)

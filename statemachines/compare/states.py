@@ -81,7 +81,7 @@ class _State:
         yield from self._deadline()
         yield from self._emr(old.emr, new.emr)
         yield from self._optional()
-        if StateKind.END not in (old.kind, new.kind):  # where a case has ended, every event is refused
+        if (old.kind is StateKind.END) is (new.kind is StateKind.END):
             yield from self._answers()
         yield from self._work(old.work, new.work)
         yield from self._late()
@@ -172,9 +172,13 @@ class _State:
             )
 
     def _answers(self) -> Iterator[Change]:
+        ended = self.new.kind is StateKind.END  # where only what re-opens others means anything
+        again = {t.on for version in (self.v.old, self.v.new) for t in version.transitions if t.reopens}
         for event in dict.fromkeys(
             event for state in (self.old, self.new) for field in _SAID for event in getattr(state, field)
         ):
+            if ended and event not in again:
+                continue
             before, after = answer(self.old, event), answer(self.new, event)
             if before == after:
                 continue
@@ -186,7 +190,8 @@ class _State:
                 sentence = f"{name}: reason {quoted(before[1])} → {quoted(after[1])}"
                 yield self._change(f"answer_reason.{event}", sentence, before[1], after[1], wording=True)
             else:
-                says = [_SAID[told] if told else "not expected" for told in (one, other)]
+                nothing = "refused" if ended else "not expected"
+                says = [_SAID[told] if told else nothing for told in (one, other)]
                 reason = f" ({after[1]})" if after else ""
                 yield self._change(f"answer.{event}", f"{name}: {says[0]} → {says[1]}{reason}", *says)
 

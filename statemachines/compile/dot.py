@@ -99,6 +99,8 @@ class _Drawing:
         badges.append(chip("Case closed", CLOSED))
         owned = "".join(f'<TD ALIGN="LEFT">{badge}</TD><TD WIDTH="4"></TD>' for badge in badges)
         late = f'<FONT POINT-SIZE="10" COLOR="{LATE}">dashed arrow: a time limit passed </FONT>'
+        if any(transition.reopens for transition in d.transitions):
+            late += f'<FONT POINT-SIZE="10" COLOR="{MUTED}">· dotted arrow: a new case, after the end of one </FONT>'
         if any(state.optional is not None for state in d.states):
             late += f'<FONT POINT-SIZE="10" COLOR="{MUTED}">· dashed box: only where the facility wants it </FONT>'
         limits = f'<FONT POINT-SIZE="10" COLOR="{MUTED}">· limits are defaults that a facility may set</FONT>'
@@ -197,6 +199,8 @@ class _Drawing:
             attributes = self._main(arrow.transitions)
         else:
             attributes = self._said(arrow.transitions)
+        if arrow.reopens:  # it begins another case, and the picture is arranged by the course of one
+            attributes |= {"style": "dotted", "constraint": "false"}
         if arrow.target in self._beside_start:
             attributes["constraint"] = "false"
         if not arrow.late and arrow.source in self._beside.get(arrow.target, ()):

@@ -29,6 +29,11 @@ class Arrow:
     transitions: tuple[Transition, ...]
     late: bool
 
+    @property
+    def reopens(self) -> bool:
+        """Whether it leads from the end of one case into another."""
+        return all(transition.reopens for transition in self.transitions)
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -98,7 +103,7 @@ class Shape:
         """
         groups: dict[frozenset[str], list[Transition]] = {}
         for transition in self.definition.transitions:
-            if len(transition.sources) >= MANY:
+            if len(transition.sources) >= MANY and not transition.reopens:
                 groups.setdefault(frozenset(transition.sources), []).append(transition)
         open_states = {s.name for s in self.definition.states if s.kind is not StateKind.END}
         boxes: list[frozenset[str]] = []
@@ -124,7 +129,7 @@ class Shape:
         path: dict[str, None] = {}
         while place is not None and place not in path:
             path[place] = None
-            ways = (t.target for t in leaving[place] if t.on != DEADLINE_MISSED)
+            ways = (t.target for t in leaving[place] if t.on != DEADLINE_MISSED and not t.reopens)
             place = next((target for target in ways if target is not None and target not in path), None)
         return tuple(path)
 

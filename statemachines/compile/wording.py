@@ -87,6 +87,12 @@ class Wording:
             return f"any open step except {'; '.join(map(self.state, others))}"
         return "; ".join(self.state(name) for name in names)
 
+    def leaves(self, transition: Transition) -> str:
+        """Where an arrow comes from: steps, ends that it re-opens, or nothing."""
+        if transition.reopens:
+            return f"after {self.states(transition.sources)}: a new case"
+        return self.states(transition.sources) if transition.sources else "(opens a case)"
+
     def role(self, code: str | None) -> str:
         """The title of a role; a dash for none."""
         return self._roles.get(code, code) if code is not None else "–"

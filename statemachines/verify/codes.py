@@ -136,6 +136,11 @@ TOO_MANY_MOVES: Final = Code(
     "Deferred events can move a case further than one commit goes; what is left waits for the next event or deadline.",
     "Defer fewer of the events that move a case, or break the circle in which they follow each other.",
 )  # fmt: skip
+END_UNANSWERED: Final = Code(
+    "BTN-209", ERROR, "End that does not answer what re-opens others",
+    "The event re-opens cases that ended otherwise; after this end it would be refused, and nobody decided that.",
+    "Re-open the case from this end too, or say there why the event is ignored or refused.",
+)  # fmt: skip
 
 # ── 3: guards ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 DIFFERENT_UNITS: Final = Code(

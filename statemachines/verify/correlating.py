@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from statemachines.definition import Definition, Unplaced
+from statemachines.definition import Definition
 from statemachines.verify import codes
 from statemachines.verify.catalog import fields_of
 from statemachines.verify.finding import Finding
@@ -29,13 +29,13 @@ def check_correlation(index: Index, others: Mapping[str, Definition]) -> Iterato
     if named_by is None:
         return
     for transition in definition.transitions:
-        if not transition.sources and not _always_names(transition.on, named_by):
+        if (not transition.sources or transition.reopens) and not _always_names(transition.on, named_by):
             yield codes.CASE_NOT_NAMED.found(
                 index.place(transition=transition.id, event=transition.on),
                 f"{transition.id} opens a case on {transition.on}, which need not say for which {definition.correlation}.",
             )
     for expected in definition.events:
-        if expected.unplaced is Unplaced.HOLD and not _always_names(expected.event, named_by):
+        if expected.unplaced.waits and not _always_names(expected.event, named_by):
             yield codes.CASE_NOT_NAMED.found(
                 index.place(event=expected.event),
                 f"{expected.event} may wait for its case, and need not say for which {definition.correlation}.",

@@ -19,6 +19,7 @@ def check_course(machines: Machines) -> Iterator[Finding]:
     for variant in machines.variants:
         yield from _reached_and_left(machines, variant)
     yield from _answered(machines)
+    yield from _answered_after_ends(machines)
     yield from _answered_once(machines.index)
     yield from _taken_up(machines)
 
@@ -110,6 +111,30 @@ def _answered(machines: Machines) -> Iterator[Finding]:
             )
 
 
+def _answered_after_ends(machines: Machines) -> Iterator[Finding]:
+    """What re-opens one end is answered by every other: re-opened as well, or ignored or refused with a reason."""
+    index, reached = machines.index, machines.union.graph.reached
+    for event in index.reopening:
+        places = [
+            place
+            for place, state in enumerate(index.states)
+            if state.kind is StateKind.END
+            and reached[place]
+            and (place, event) not in index.groups
+            and answers(state, event) is None
+        ]
+        if places:
+            by = next(
+                edge.transition.id for edge in index.edges if edge.transition.reopens and edge.transition.on == event
+            )
+            yield codes.END_UNANSWERED.found(
+                index.place(state=", ".join(index.states[place].name for place in places), event=event),
+                f"{index.event_words(event).capitalize()} re-opens other cases ({by}), and nothing says what becomes of it after "
+                f"{_some(index, places)}.",
+                (*machines.union.graph.way_to(places[0]), event),
+            )
+
+
 def _some(index: Index, places: list[int]) -> str:
     titles = [index.title(place) for place in places]
     if len(titles) <= 3:
@@ -118,7 +143,7 @@ def _some(index: Index, places: list[int]) -> str:
 
 
 def _answered_once(index: Index) -> Iterator[Finding]:
-    for place, state in index.open_states():
+    for place, state in enumerate(index.states):
         declared: dict[str, list[str]] = {}
         for how in _ANSWERS:
             for event in getattr(state, how):
@@ -162,7 +187,10 @@ def _later(
             or answers(state, event) in (*ways, "checklist")
         )
     ]
-    leads_there = graph.backwards(takers, lambda edge: bool(variant.enabled[edge.number]))
+    # What was kept for later ends with the case that kept it.
+    leads_there = graph.backwards(
+        takers, lambda edge: bool(variant.enabled[edge.number]) and not edge.transition.reopens
+    )
     for place in places:
         if graph.reached[place] and not any(
             leads_there[edge.target] for edge in index.leaving[place] if variant.enabled[edge.number]

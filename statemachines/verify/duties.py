@@ -83,7 +83,12 @@ class _Validation:
         ends = [p for p in ends if self.index.states[p].emr.status == COMPLETED] or ends
         return self.graph.backwards(
             ends,
-            lambda e: self._enabled(e) and e.source not in self.states and e.transition.on not in self.index.life,
+            lambda e: (
+                self._enabled(e)
+                and e.source not in self.states
+                and e.transition.on not in self.index.life
+                and not e.transition.reopens
+            ),
         )
 
     def check(self, overridable: bool) -> Iterator[Finding]:

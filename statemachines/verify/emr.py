@@ -31,7 +31,7 @@ def check_emr(machines: Machines) -> Iterator[Finding]:
         target = index.states[edge.target]
         if not machines.union.enabled[edge.number] or target.emr.status not in OPEN | CLOSED:
             continue
-        if edge.source == OPENING:
+        if edge.source == OPENING or edge.transition.reopens:  # a new case has a Task of its own
             if target.emr.status not in BEGINNINGS:
                 yield codes.ILLEGAL_TASK_PATH.found(
                     index.place(state=target.name, transition=edge.transition.id),

@@ -196,6 +196,8 @@ class _Competition:
         return (*way, f"{last} with {words}" if words else last)
 
     def _here(self) -> str:
+        if self.group.edges[0].transition.reopens:
+            return f"after {self.index.title(self.group.state)}"
         return f"in {self.index.title(self.group.state)}" if self.group.state != OPENING else "while no case is open"
 
     def _state(self) -> str | None:

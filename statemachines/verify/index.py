@@ -26,7 +26,10 @@ LIFE = ("transfer", "merge", "discharge", "death", "cancellation")
 
 
 class Edge(NamedTuple):
-    """One arrow from one state: a transition with several sources has several. Positions are those of the states."""
+    """One arrow from one state: a transition with several sources has several. Positions are those of the states.
+
+    An arrow that re-opens leads from an end to where a new case begins, which knows what the ended one knew.
+    """
 
     number: int
     transition: Transition
@@ -61,6 +64,8 @@ class Index:
         lifecycle = definition.lifecycle
         self.life: dict[str, str] = {event: kind for kind in LIFE if (event := getattr(lifecycle, kind)) is not None}
         """The events that tell of the patient's life, each with what it tells."""
+        self.reopening = dict.fromkeys(edge.transition.on for edge in self.edges if edge.transition.reopens)
+        """The events that re-open ended cases."""
         self.works = {state.work.name: state.work for state in self.states if state.work is not None}
         self.subcases = {state.opens.workflow: state.opens for state in self.states if state.opens is not None}
         self.outcomes = {f"{w.name}.{outcome}" for w in self.works.values() for outcome in w.outcomes}
@@ -75,8 +80,9 @@ class Index:
                 sources = [OPENING]
             for source in sources:
                 target = source if transition.target is None else self.position.get(transition.target, OPENING)
-                if target == OPENING or (source != OPENING and self.states[source].kind is StateKind.END):
-                    continue  # said elsewhere: an arrow to nowhere, or out of an end
+                ended = source != OPENING and self.states[source].kind is StateKind.END
+                if target == OPENING or ended is not transition.reopens:
+                    continue  # said elsewhere: an arrow to nowhere, out of an end, or one that re-opens what has not ended
                 yield Edge(number, transition, source, target)
                 number += 1
 

@@ -1,12 +1,12 @@
 """What a case knows in each state: the facts that every path has set, and those that some path can have set.
 
 A fact that has been reported once stays known. An event teaches its facts unless it is refused. An arrow whose guard needs a
-fact proves that the fact is known, except when the arrow is taken by override.
+fact proves that the fact is known, except when the arrow is taken by override. A case that is re-opened knows what it knew.
 """
 
 from __future__ import annotations
 
-from statemachines.definition import CHECKLIST_COMPLETED, SUB_CASE_REQUESTED
+from statemachines.definition import CHECKLIST_COMPLETED, SUB_CASE_REQUESTED, StateKind
 from statemachines.expressions import (
     AllOf,
     AnyGuard,
@@ -76,6 +76,9 @@ class Knowledge:
         found = []
         for state in self.index.states:
             bits = 0
+            if state.kind is StateKind.END:  # what does not re-open it teaches nothing any more
+                found.append(bits)
+                continue
             for event in (*state.records, *state.ignores, *state.defers):
                 bits |= self.ever(event)
             for item in state.checklist.items if state.checklist is not None else ():

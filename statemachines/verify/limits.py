@@ -74,5 +74,7 @@ def estimate(index: Index) -> int:
         names = len(state.name.encode()) * 12 + len(state.title.encode())
         size += names + {StateKind.WAITING: _WAITING, StateKind.SYSTEM: _SYSTEM, StateKind.END: _END}[state.kind]
     for edge in index.edges:
+        if edge.transition.reopens:
+            continue  # the case that re-opens has an execution of its own
         size += _ARROW + len(edge.transition.id.encode()) + len(index.states[edge.target].name.encode())
     return size

@@ -23,12 +23,12 @@ def check_parts(index: Index) -> Iterator[Finding]:
     for state in index.definition.states:
         yield from _state(index, state)
     for transition in index.definition.transitions:
-        if not transition.sources:
+        if not transition.sources and not transition.reopens:
             yield from _opening(index, transition)
-        yield from _out_of_ends(index, transition)
+        yield from _reopening(index, transition) if transition.reopens else _out_of_ends(index, transition)
         if index.own_event(transition.on):
             yield from _own_event(index, transition)
-    if not any(not t.sources for t in index.definition.transitions):
+    if not any(not t.sources and not t.reopens for t in index.definition.transitions):
         yield codes.INCOMPLETE.found(
             index.place(), "No arrow opens a case, so none ever begins.", mend="Add an arrow without sources."
         )
@@ -57,18 +57,67 @@ def _state(index: Index, state: State) -> Iterator[Finding]:
             f"{name} is an end, and has an owner or a deadline: nobody is asked, nothing is timed.",
             mend="Remove them.",
         )
-    if state.kind is StateKind.END and (state.records or state.ignores or state.defers or state.refuses):
-        yield codes.INCOMPLETE.found(
-            where,
-            f"{name} is an end, and answers events: after the end every event is refused.",
-            mend="Remove the answers.",
-        )
+    if state.kind is StateKind.END:
+        yield from _answers_of_end(index, state)
     if state.optional is not None:
         for fact in sorted(facts_in(state.optional)):
             yield codes.INCOMPLETE.found(
                 where, f"Whether {name} exists depends on {fact}; only a facility's policy can switch a state off.",
                 mend="Use parameters only.",
             )  # fmt: skip
+
+
+def _answers_of_end(index: Index, state: State) -> Iterator[Finding]:
+    if state.records or state.defers:
+        yield codes.INCOMPLETE.found(
+            index.place(state=state.name),
+            f"{state.name} is an end, and records or defers events: there is no case any more in which to note them.",
+            mend="Remove the answers; an end ignores or refuses what would re-open it.",
+        )
+    for event in dict.fromkeys((*state.ignores, *state.refuses)):
+        if event not in index.reopening:
+            yield codes.INCOMPLETE.found(
+                index.place(state=state.name, event=event),
+                f"{state.name} is an end, and answers {event}: after the end every event is refused but those that re-open a case.",
+                mend="Remove the answer, or add the arrow that re-opens on it.",
+            )
+
+
+def _reopening(index: Index, transition: Transition) -> Iterator[Finding]:
+    """What re-opens leaves ends, leads to where somebody acts, and is an event that arrives and opens nothing by itself."""
+    id, event = transition.id, transition.on
+    where = index.place(transition=id, event=event)
+    for name in transition.sources:
+        place = index.position.get(name)
+        if place is not None and index.states[place].kind is not StateKind.END:
+            yield codes.INCOMPLETE.found(
+                index.place(transition=id, state=name), f"{id} re-opens what is in {name}, where the case has not ended.",
+                mend="Let it leave ends, or do not let it re-open.",
+            )  # fmt: skip
+    if not transition.sources:
+        yield codes.INCOMPLETE.found(
+            where, f"{id} re-opens, and names no end to leave.", mend="Name the ends after which it is taken."
+        )
+    target = index.position.get(transition.target or "")
+    if transition.target is None or (target is not None and index.states[target].kind is StateKind.END):
+        yield codes.INCOMPLETE.found(
+            where, f"{id} re-opens a case in which nobody acts.", mend="Lead it to a state in which somebody acts."
+        )
+    if index.own_event(event):
+        yield codes.INCOMPLETE.found(
+            where,
+            f"{id} re-opens on {event}, which only an open case can make.",
+            mend="Re-open on an event that arrives.",
+        )
+    if any(not other.sources and other.on == event and not other.reopens for other in index.definition.transitions):
+        yield codes.INCOMPLETE.found(
+            where, f"{id} re-opens on {event}, which opens a case whatever ended before: it is never taken.",
+            mend="Remove one of the arrows.",
+        )  # fmt: skip
+    if transition.override_by:
+        yield codes.INCOMPLETE.found(
+            where, f"{id} may be overridden, and there is no case in which anybody could.", mend="Remove override_by."
+        )
 
 
 def _opening(index: Index, transition: Transition) -> Iterator[Finding]:

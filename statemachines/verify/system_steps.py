@@ -46,7 +46,8 @@ def _late(machines: Machines, place: int, work: str) -> Iterator[Finding]:
     index, union = machines.index, machines.union
 
     def meanwhile(edge: Edge) -> bool:
-        return bool(union.enabled[edge.number]) and edge.transition.on not in index.outcomes
+        goes_on = edge.transition.on not in index.outcomes and not edge.transition.reopens
+        return bool(union.enabled[edge.number]) and goes_on
 
     left = {edge.target for edge in index.leaving[place] if meanwhile(edge)}
     reached = union.graph.forwards(left, meanwhile)

@@ -5,6 +5,7 @@ identifiers and the value and tells the ordering provider. A provider who does n
 the chief of service and the nursing supervisor. "Called", "acknowledged" and "acted on" are three different states, and an
 order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
 of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
+What is corrected or withdrawn after that opens a new case for the same result, and everybody who was told is told again.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value
@@ -104,7 +105,7 @@ told = fact(
     "told", "somebody who was told", CODE,
     of(ResultCalled, lambda e: e.result_id), of(ResultReadBack, lambda e: e.result_id),
     of(ResultAcknowledged, lambda e: e.result_id), of(ActionOrdered, lambda e: e.result_id),
-    of(NoActionNeeded, lambda e: e.result_id),
+    of(NoActionNeeded, lambda e: e.result_id), of(ExpectedResultReviewed, lambda e: e.result_id),
 )  # fmt: skip
 """Known as soon as anybody was given a value, the right person or not, whatever the call came to; it is never unknown again."""
 
@@ -384,21 +385,31 @@ CORRECTION_OVERDUE = waiting(
     do="See that nurse and provider know that the first value was wrong", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "correction-overdue", "Correction not told"), records=_correcting, ignores=_first_value, late=_looked,
 )  # fmt: skip
+_nobody_knows: Reasons = {
+    ResultCorrected: "not critical by any value, and nobody was told one", ResultWithdrawn: "nobody was told a value",
+}  # fmt: skip
+"""What a correction or withdrawal after the end changes for nobody."""
 CLOSED = end("closed", "Closed", emr=emr("completed", "closed"), late=_looked)
 REVIEWED = end(
     "reviewed", "Expected, reviewed", emr=emr("completed", "expected-reviewed", "Expected, reviewed"), late=_looked
 )
 CORRECTION_KNOWN = end("correction_known", "Correction known", emr=emr("completed", "correction-known"), late=_looked)
 NOT_CRITICAL = end(
-    "not_critical", "Not critical here", emr=emr("cancelled", "not-critical", "Not critical here"), late=_looked
-)
+    "not_critical", "Not critical here", emr=emr("cancelled", "not-critical", "Not critical here"),
+    ignores=_nobody_knows, late=_looked,
+)  # fmt: skip
 WITHDRAWN = end(
     "withdrawn",
     "Withdrawn before it was told",
     emr=emr("cancelled", "withdrawn", "Withdrawn before it was told"),
+    ignores=_nobody_knows,
     late=_looked,
 )
-DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"), late=_looked)
+_died: Reasons = {
+    ResultCorrected: "the patient died: nobody acts on it any more, and the report itself is corrected in the record",
+    ResultWithdrawn: "the patient died: nobody acts on it any more, and the report itself is withdrawn in the record",
+}
+DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"), ignores=_died, late=_looked)
 
 TO_CALL = (NOTIFY_DUE, NOTIFY_OVERDUE)
 TO_TELL = (RESULTED, *TO_CALL, SUPPRESSED_EXPECTED)
@@ -409,6 +420,8 @@ ORDERED = (ACTION_ORDERED, NOT_CARRIED_OUT)
 CORRECTING = (CORRECTED, CORRECTION_OVERDUE)
 TOLD = (CONTACTED, *ASKING, PROVIDER_ACK, CONFIRMING_ORDER, *UNDECIDED[1:], *ORDERED)
 OPEN = (*TO_TELL, *TOLD, *CORRECTING)
+KNOWN_TO_SOMEBODY, KNOWN_TO_NOBODY = (CLOSED, REVIEWED, CORRECTION_KNOWN), (NOT_CRITICAL, WITHDRAWN)
+"""How a case can have ended, but for the patient's death."""
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
 TRANSITIONS = (
@@ -480,6 +493,19 @@ TRANSITIONS = (
     T("T-67", CORRECTING, on=CorrectionAcknowledged, to=CORRECTION_KNOWN, by=(*NURSES, *PROVIDERS), because="the correction is known"),
     T("T-68", CORRECTED, on=DEADLINE, to=CORRECTION_OVERDUE, because="the correction was not told in time"),
     T("T-69", CORRECTION_OVERDUE, on=DEADLINE, to=None, because="the correction is still not known"),
+    # a correction, a withdrawal after the end
+    T("T-90", (CLOSED, CORRECTION_KNOWN), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE, reopens=True,
+      because="corrected after the end, and critical: call the corrected value"),
+    T("T-91", REVIEWED, on=ResultCorrected, when=~harmless & ~expected, to=NOTIFY_DUE, reopens=True,
+      because="corrected after it was reviewed, and no longer expected: call it"),
+    T("T-92", REVIEWED, on=ResultCorrected, when=~harmless & expected, to=SUPPRESSED_EXPECTED, reopens=True,
+      because="corrected after it was reviewed, and still expected: review the corrected value"),
+    T("T-93", KNOWN_TO_SOMEBODY, on=ResultCorrected, when=harmless, to=CORRECTED, reopens=True,
+      because="corrected after the end: not critical, and it was told"),
+    T("T-94", KNOWN_TO_SOMEBODY, on=ResultWithdrawn, to=CORRECTED, by=LAB, reopens=True,
+      because="withdrawn after the end, and it was told"),
+    T("T-95", KNOWN_TO_NOBODY, on=ResultCorrected, when=~harmless, to=RESULTED, reopens=True,
+      because="corrected after the end, and critical after all: a fresh result, to be verified"),
     # the patient's life goes on
     T("T-80", CONTACTED, on=PatientTransferred, to=NOTIFY_DUE, because="another nurse cares for the patient now: call there"),
     T("T-81", ACTION_ORDERED, on=PatientTransferred, to=None, because="the new unit carries it out"),
@@ -487,9 +513,14 @@ TRANSITIONS = (
     T("T-83", OPEN, on=PatientDied, to=DECEASED, because="the patient died"),
 )  # fmt: skip
 
+_OVERTAKEN = 4 * 60
+"""Baton's default, in minutes: queues and interfaces that are slow or start again are behind by seconds to hours. A correction
+waits for its own result only, so waiting longer would harm nobody; but nearly all concern results that never were critical."""
+_WAITS = "it may have overtaken its result (Baton's default); nearly all concern results that were not critical"
+
 CRITICAL_LAB = workflow(
     "critical_lab",
-    1,
+    2,
     title="Critical laboratory result: call, read back, act",
     purpose="Every critical result reaches a provider within half an hour, is read back correctly, and is acted on; "
     "called, acknowledged and acted on are never confused.",
@@ -517,8 +548,8 @@ CRITICAL_LAB = workflow(
         expect(ActionCompleted),
         expect(ExpectedResultReviewed),
         expect(ResultCallRequested),
-        expect(ResultCorrected, Unplaced.NOT_APPLICABLE, "this result is not open"),
-        expect(ResultWithdrawn, Unplaced.NOT_APPLICABLE, "this result is not open"),
+        expect(ResultCorrected, Unplaced.HOLD_THEN_IGNORE, _WAITS, hold_minutes=_OVERTAKEN),
+        expect(ResultWithdrawn, Unplaced.HOLD_THEN_IGNORE, _WAITS, hold_minutes=_OVERTAKEN),
         expect(CorrectionAcknowledged),
         expect(PatientTransferred, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),
         expect(PatientDischarged, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),

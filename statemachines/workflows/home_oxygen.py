@@ -467,9 +467,13 @@ TRANSITIONS = (
 )  # fmt: skip
 
 _NO_PLAN = "no discharge with home oxygen is planned for this patient"
+_OVERTAKEN = 4 * 60
+"""Baton's default, in minutes: queues and interfaces that are slow or start again are behind by seconds to hours. It is for no
+plan that was made after it."""
+_WAITS = "it may have overtaken the plan (Baton's default); nearly all concern plans without home oxygen"
 HOME_OXYGEN = workflow(
     "home_oxygen",
-    1,
+    2,
     title="Discharge with home oxygen: test, order, prepare, follow up",
     purpose="Nobody who needs oxygen goes home without it: the test counts, the order arrives, the patient knows how, and somebody "
     "calls and sees them afterwards.",
@@ -489,13 +493,13 @@ HOME_OXYGEN = workflow(
         expect(QualifyingTestOrdered, Unplaced.HOLD, "the plan itself may arrive later"),
         expect(QualifyingTestCompleted, Unplaced.HOLD, "the plan itself may arrive later"),
         expect(HomeOxygenRequested),
-        expect(HomeOxygenNotNeeded, Unplaced.NOT_APPLICABLE, _NO_PLAN),
-        expect(DischargePlanCancelled, Unplaced.NOT_APPLICABLE, _NO_PLAN),
+        expect(HomeOxygenNotNeeded, Unplaced.HOLD_THEN_IGNORE, _WAITS, hold_minutes=_OVERTAKEN),
+        expect(DischargePlanCancelled, Unplaced.HOLD_THEN_IGNORE, _WAITS, hold_minutes=_OVERTAKEN),
         expect(OxygenEducationCompleted, Unplaced.NOT_APPLICABLE, _NO_PLAN),
         expect(ContactNumberConfirmed, Unplaced.NOT_APPLICABLE, _NO_PLAN),
         expect(FollowUpVisitBooked, Unplaced.NOT_APPLICABLE, _NO_PLAN),
         expect(EquipmentDelivered, Unplaced.NOT_APPLICABLE, _NO_PLAN),
-        expect(HomeOxygenOrderCancelled, Unplaced.NOT_APPLICABLE, _NO_PLAN),
+        expect(HomeOxygenOrderCancelled, Unplaced.HOLD_THEN_IGNORE, _WAITS, hold_minutes=_OVERTAKEN),
         expect(HomeOxygenArranged),
         expect(FollowUpContactMade),
         expect(FollowUpContactFailed),

@@ -103,7 +103,7 @@ def twice(scenarios: Iterable[Scenario], seed: int, count: int) -> Pairs:
     for scenario in scenarios:
         recording = record(scenario)
         for first, when, second, then in pairs(recording, seed, count):
-            result = run(scenario, {first: when, second: then}, recording.end)
+            result = run(recording, {first: when, second: then})
             found.runs += 1
             found.both += result.crashed == 2
             found.violated += bool(result.violations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from functions.cases import keys, wiring
 from functions.cases.journal import Kind
 from functions.cases.rows import DONE, CaseRow
 from functions.cases.table import Item, Key, read_all
+from functions.emr.device_request import is_open
 from functions.emr.identifiers import task_identifier
 from functions.emr.task import task_differs
 from functions.relay.measures import measures_of
@@ -24,7 +26,9 @@ from tests.support.world import World
 
 FOLLOWERS = frozenset({Kind.REPAIRED, "continued"})
 """Entries about executions: how often they had to be replaced is no part of a case's course."""
-TIMES = frozenset({"at", "hash", "due", "occurred_at", "waited_seconds", "seq", "routing", "prev", "previous"})
+TIMES = frozenset(
+    {"at", "hash", "due", "occurred_at", "waited_seconds", "seq", "routing", "prev", "previous", "decided_by"}
+)
 """What may differ in a journal entry when something came later."""
 
 
@@ -73,7 +77,8 @@ def violations(hospital: Hospital) -> list[str]:
     for row in world.cases():
         name = f"{row.workflow}: "
         found += [name + fault for fault in (*_items(world, row), *_mirrored(hospital, row), *_told(hospital, row))]
-    return found + _answered(world) + _queues(hospital) + _measured(hospital) + _documents(hospital)
+    found += _answered(world) + _queues(hospital) + _measured(hospital) + _outcomes(world)
+    return found + _documents(hospital) + _orders(hospital)
 
 
 def _items(world: Looker, row: CaseRow) -> Iterator[str]:
@@ -115,6 +120,13 @@ def _documents(hospital: Hospital) -> list[str]:
     valid = [d for d in hospital.emr.all("DocumentReference") if d["status"] != "entered-in-error"]
     same = Counter(json.dumps(d["identifier"], sort_keys=True) for d in valid)
     return [f"{n} documents of one identity" for n in same.values() if n > 1]
+
+
+def _orders(hospital: Hospital) -> list[str]:
+    """I3: nothing is ordered twice."""
+    valid = [o for o in hospital.emr.all("DeviceRequest") if is_open(o)]
+    same = Counter(json.dumps(o["identifier"], sort_keys=True) for o in valid)
+    return [f"{n} open orders of one number" for n in same.values() if n > 1]
 
 
 def _answered(world: Looker) -> list[str]:
@@ -171,6 +183,44 @@ def _measured(hospital: Hospital) -> list[str]:
     ]
 
 
+def _outcomes(world: Looker) -> list[str]:
+    """I2: every event is counted by its outcome in each workflow that took it; if quarantined, as that, and not when redriven."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for m in world.hospital.measures:
+        if m.name.startswith("Outcome_"):
+            counted[m.dimensions["workflow"], m.dimensions["facility"]] += 1
+    marked = set()
+    for raw in world.hospital.sent:
+        if world.hospital.table.get(world.services.keys.quarantine(raw.encode())) is not None:
+            continue
+        with suppress(ValueError):
+            detail = json.loads(raw)["detail"]
+            for workflow in world.services.library.workflows_for(detail["type"]) or ("roster",):
+                mark = world.services.keys.mark(detail["facility"], detail["event_id"], workflow)
+                if world.hospital.table.get(mark) is not None:
+                    marked.add((workflow, detail["facility"], mark))
+    return [
+        f"{n} events of {workflow} at {facility}, {counted[workflow, facility]} outcomes counted"
+        for (workflow, facility), n in Counter(each[:2] for each in marked).items()
+        if counted[workflow, facility] < n
+    ]
+
+
+# ── when to stop watching ────────────────────────────────────────────────────────────────────────────────────────────────
+
+LATE_SECONDS = 180.0
+"""How much later a deadline may be decided because something died: its own timer's grace, the sweep's minute, and some."""
+
+
+def falls_due_about_now(hospital: Hospital) -> bool:
+    """Whether a deadline has just been decided, or is about to be: who stops watching now sees it or not by mere chance."""
+    return any(
+        row.case.entered > hospital.now - LATE_SECONDS
+        or (row.case.due is not None and row.case.due < hospital.now + LATE_SECONDS)
+        for row in hospital.cases()
+    )
+
+
 # ── the same as if nobody had died ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -225,8 +275,7 @@ def end_of(hospital: Hospital) -> End:
             kept[item["sk"]] = "waits"
         elif item["pk"].startswith("STAFF#"):
             kept[item["sk"]] = item["roles"]
-    emr = {
-        f"{kind} {json.dumps(found['identifier'], sort_keys=True)}": found["status"]
-        for (kind, _), found in hospital.emr.resources.items()
-    }
-    return End(courses, marks, kept, emr)
+    emr: dict[str, list[str]] = {}
+    for (kind, _), found in hospital.emr.resources.items():
+        emr.setdefault(f"{kind} {json.dumps(found['identifier'], sort_keys=True)}", []).append(found["status"])
+    return End(courses, marks, kept, {name: sorted(statuses) for name, statuses in emr.items()})

@@ -19,6 +19,7 @@ from tests.crash.tape import FUNCTIONS, Call, Tape, When
 
 REST = 1020.0
 """Seconds after the last action until everything must have come to rest; the sweep looks every minute."""
+MOST_REST = 2 * REST
 SWEEP_EVERY = 60.0
 
 
@@ -40,11 +41,17 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A scenario as it goes when nobody dies. ``entered`` are the functions of the product that ran, by file and name."""
+    """A scenario as it goes when nobody dies. ``entered`` are the functions of the product that ran, by file and name.
+
+    It was watched for ``watched`` seconds after the last action, and a run in which somebody dies is watched as long. A case
+    that nobody takes up is reminded of again and again: watching ends while no reminder is near, or one that comes a second
+    later because something died would count as missing.
+    """
 
     scenario: Scenario
     calls: Sequence[Call]
     end: End
+    watched: float
     entered: frozenset[tuple[str, str]] = field(repr=False)
 
     def points(self) -> Iterator[Point]:
@@ -83,8 +90,13 @@ class Run(NamedTuple):
         return [*self.violations, *self.different]
 
 
-def play(tape: Tape, scenario: Scenario, hospital: Hospital, *, swept: bool = True) -> None:
-    """Let a scenario happen, and come to rest; ``swept``: with the help of the sweep."""
+def play(
+    tape: Tape, scenario: Scenario, hospital: Hospital, *, swept: bool = True, watched: float | None = None
+) -> float:
+    """Let a scenario happen, and come to rest; ``swept``: with the help of the sweep.
+
+    Returns for how many seconds it was watched; None: until nothing falls due. Raises RuntimeError when something always does.
+    """
     scenario.given(hospital)
     hospital.wait(0)
     hospital.forget()
@@ -96,13 +108,23 @@ def play(tape: Tape, scenario: Scenario, hospital: Hospital, *, swept: bool = Tr
         last, tape.running = tape.counted, False
     if tape.crashes and max(tape.crashes) >= last:
         tape.running = True  # a crash that is still to come may hit what mends
-    end = hospital.now + REST
-    while hospital.now < end:
+    last_action = hospital.now
+
+    def enough() -> bool:
+        seconds = hospital.now - last_action
+        if watched is not None:
+            return seconds >= watched
+        if seconds > MOST_REST:
+            raise RuntimeError(f"{scenario.name} has no moment in which nothing falls due")
+        return seconds >= REST and not judge.falls_due_about_now(hospital)
+
+    while not enough():
         hospital.wait(SWEEP_EVERY)
         if swept:
             hospital.sweep()
     tape.running = False
     hospital.wait(0)
+    return hospital.now - last_action
 
 
 @cache
@@ -120,28 +142,28 @@ def record(scenario: Scenario) -> Recording:
         tape.fingerprint = hospital.fingerprint
         sys.setprofile(note)
         try:
-            play(tape, scenario, hospital)
+            watched = play(tape, scenario, hospital)
         finally:
             sys.setprofile(None)
         wrong = judge.violations(hospital)
         assert not wrong, f"{scenario.name} is wrong without any crash: {wrong}"
-        return Recording(scenario, tape.calls, judge.end_of(hospital), frozenset(entered))
+        return Recording(scenario, tape.calls, judge.end_of(hospital), watched, frozenset(entered))
 
 
 def run(
-    scenario: Scenario,
+    recording: Recording,
     crashes: Mapping[int, When],
-    expected: End,
     *,
     traced: bool = False,
     swept: bool = True,
     anyway: bool = False,
 ) -> Run:
-    """Play a scenario with crashes, and judge it; ``anyway``: whatever course led to the same rest."""
+    """Play a recorded scenario with crashes, and judge it; ``anyway``: whatever course led to the same rest."""
+    expected = recording.end
     tape = Tape(crashes=crashes, trace=[] if traced else None)
     with deployed(tape) as hospital:
         try:
-            play(tape, scenario, hospital, swept=swept)
+            play(tape, recording.scenario, hospital, swept=swept, watched=recording.watched)
         except Exception as fault:  # noqa: BLE001 - a scenario that cannot go on is what is looked for
             return Run([f"cannot go on: {type(fault).__name__}: {fault}"], (), tape.crashed, tape.trace or ())
         end = judge.end_of(hospital)
@@ -166,7 +188,7 @@ def survive(recording: Recording, point: Point, *, traced: bool = False, swept: 
     """
     deaths = {point.call.number: point.when}
     in_a_step = point.call.use_case.startswith("work.")
-    result = run(recording.scenario, deaths, recording.end, traced=traced, swept=swept, anyway=in_a_step)
+    result = run(recording, deaths, traced=traced, swept=swept, anyway=in_a_step)
     assert result.crashed == 1, f"{point} was not reached: the run is not the recorded one"
     return result
 

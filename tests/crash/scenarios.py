@@ -116,6 +116,16 @@ def to_be_signed(hospital: Hospital) -> None:
     hospital.send("home_oxygen_order_drafted", MANAGER, order_id="O1", vendor_id="V1", flow_l_min=2)
 
 
+def made_twice(hospital: Hospital) -> None:
+    """An order was delivered and documentation filed; of each the EMR has two, and whoever made the second never heard of it."""
+    to_be_signed(hospital)
+    _overtaken(hospital, ORDER, "DeviceRequest", heard=False)
+    _delivered(hospital)
+    documented(hospital)
+    _overtaken(hospital, "oxygen", "DocumentReference", heard=False)
+    filed(hospital)
+
+
 # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -223,6 +233,54 @@ def _compensated(row: CaseRow, work: str, services: Services) -> None:
     step(work, services, FhirClient(BASE_URL, emr="emr"), TableLedger(services.table)).compensate(row)
 
 
+def _overtaken(hospital: Hospital, workflow: str, kind: str, *, heard: bool = True) -> None:
+    """What a try creates next reaches the EMR late: its successor has created the same by then, and the case has gone on.
+
+    The EMR creates whatever it gets. ``heard``: it answers the late try in time.
+    """
+    hospital.emr.knows_if_none_exist = False
+
+    def late(method: str, path: str) -> None:
+        if (method, path) != ("POST", kind):
+            return
+        hospital.emr.before = None
+        row = hospital.case(workflow)
+        hospital.states.give_up_a_try(f"{row.id}-{row.generation}")
+        hospital.wait(5 * MINUTE)
+        if not heard:
+            hospital.emr.will(method, NoAnswer("too late"), after_commit=True)
+
+    hospital.emr.before = late
+
+
+def filed_late(hospital: Hospital) -> None:
+    """A try that lost its hold files a second document and takes it back; where it did not live to, the daily look does."""
+    _overtaken(hospital, "oxygen", "DocumentReference")
+    filed(hospital)
+    looked_for_a_day_later(hospital)
+
+
+def sent_late(hospital: Hospital) -> None:
+    """The same with an order."""
+    _overtaken(hospital, ORDER, "DeviceRequest")
+    _delivered(hospital)
+    looked_for_a_day_later(hospital)
+
+
+def _delivered(hospital: Hospital) -> None:
+    """The order is signed, sent and delivered; then the patient stays after all, so that nothing more falls due."""
+    hospital.send("home_oxygen_order_signed", MD, order_id="O1")
+    hospital.send("vendor_acknowledged", VENDOR, order_id="O1")
+    hospital.send("equipment_delivered", VENDOR, place="bedside")
+    hospital.send("discharge_plan_cancelled", MD, reason="stays")
+
+
+def looked_for_a_day_later(hospital: Hospital) -> None:
+    """A day after the end of all cases the EMR is searched for what it has of them."""
+    hospital.wait(DAY + HOUR)
+    hospital.sweep()
+
+
 def order_sent(hospital: Hospital) -> None:
     """Documentation is filed, an order for home oxygen is sent, a critical result looked for."""
     to_be_signed(hospital)
@@ -259,6 +317,27 @@ def corrected(hospital: Hospital) -> None:
     hospital.wait(11 * MINUTE)
     hospital.send("result_corrected", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 4.2})
     hospital.send("correction_acknowledged", RN, after=MINUTE, **ABOUT)
+
+
+def overtaken(hospital: Hospital) -> None:
+    """A correction and a withdrawal overtake their results; another correction is of a result that never comes."""
+    harmless = {**RESULT, "potassium_mmol_l": 4.2}
+    hospital.send("result_corrected", LAB, **harmless)
+    hospital.send("result_withdrawn", LAB, result_id="R2", reason="haemolysed")
+    hospital.send("result_corrected", LAB, **{**harmless, "result_id": "R3"})
+    for result in ("R1", "R2"):
+        hospital.send("critical_result_reported", LAB, ago=10 * MINUTE, **{**RESULT, "result_id": result})
+    hospital.send("result_verified", LAB, after=MINUTE, **ABOUT)
+    hospital.wait(241 * MINUTE)
+    hospital.sweep()
+
+
+def reopened(hospital: Hospital) -> None:
+    """A result is acted on and its case ends; then it is corrected, in a case of its own, and that is told."""
+    acted_on(hospital)
+    hospital.send("result_corrected", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 4.2})
+    hospital.send("correction_acknowledged", RN, after=MINUTE, **ABOUT)
+    hospital.send("result_corrected", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 7.4})
 
 
 def two_results(hospital: Hospital) -> None:
@@ -424,9 +503,12 @@ def mended_in_a_copy(hospital: Hospital) -> None:
 
 
 def for_another_workflow(hospital: Hospital) -> None:
-    """Two workflows know the event, and one of them has no place for it."""
-    hospital.send("home_oxygen_order_cancelled", MD, reason="ordered by mistake")
-    hospital.send("home_oxygen_not_needed", MD, reason="recovered")
+    """Several workflows know the event, and the hospital does not run all of them."""
+    definitions = [published.published(*version) for version in published.versions()]
+    running = {d.workflow: d.version for d in definitions if d.workflow not in (PLAN, ORDER)}
+    register(hospital.table, facilities()[FACILITY], running, definitions)
+    hospital.wait(MINUTE)
+    hospital.send("patient_transferred", REGISTRATION, to_unit="U2")
 
 
 def long_lived(hospital: Hospital) -> None:
@@ -501,9 +583,14 @@ SCENARIOS = (
     Scenario("filed at the second try", documented, filed_at_the_second_try),
     Scenario("given up", documented, given_up),
     Scenario("taken back", order_sent, taken_back),
+    Scenario("filed late", documented, filed_late),
+    Scenario("sent late", to_be_signed, sent_late),
+    Scenario("made twice", made_twice, looked_for_a_day_later),
     Scenario("mirrored by an EMR that fails", assessment_due, mirrored_by_an_emr_that_fails),
     Scenario("acted on", result_called, acted_on),
     Scenario("corrected", result_called, corrected),
+    Scenario("overtaken", staffed, overtaken),
+    Scenario("re-opened", result_called, reopened),
     Scenario("two results", two_results, both_told),
     Scenario("two results of one who dies", two_results, both_die),
     Scenario("sub-case", qualified, sub_case),

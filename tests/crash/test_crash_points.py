@@ -10,10 +10,11 @@ import pytest
 
 from statemachines import published
 from statemachines.decide import Outcome
-from tests.crash import coverage
+from tests.crash import coverage, judge
 from tests.crash.hospital import HANDLERS, deployed
-from tests.crash.runs import Point, Run, pairs, record, run, survive
-from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.machines import Execution
+from tests.crash.runs import Point, Recording, Run, pairs, record, run, survive
+from tests.crash.scenarios import SCENARIOS, Scenario, made_twice, ordered
 from tests.crash.tape import Recorded, Tape, When
 
 EVERYTHING = os.environ.get("BATON_CRASH") == "all"
@@ -45,7 +46,7 @@ def test_two_processes_may_die(scenario: Scenario) -> None:
     """What must hold, holds; which course a case takes may depend on how late something came."""
     recording = record(scenario)
     for first, when, second, then in pairs(recording, SEED, PAIRS):
-        result = run(scenario, {first: when, second: then}, recording.end)
+        result = run(recording, {first: when, second: then})
         assert result.crashed >= 1
         assert result.violations == [], (scenario.name, first, when, second, then)
 
@@ -75,6 +76,54 @@ def test_every_outcome_and_quarantine_occurs() -> None:
     # An event that was held or deferred has another outcome in the end; that it waited is in the journal, or in the tests of time.
     assert {str(o) for o in Outcome} - outcomes <= {str(Outcome.DEFERRED), str(Outcome.HELD_EARLY)}
     assert any(isinstance(kept, tuple) for s in SCENARIOS for kept in record(s).end.kept.values())
+
+
+def test_what_was_made_twice_stands_until_it_is_looked_for() -> None:
+    """So the scenario has something to find; the enumeration shows that it is found."""
+    with deployed(Tape()) as hospital:
+        made_twice(hospital)
+        assert judge.violations(hospital) == ["2 documents of one identity", "2 open orders of one number"]
+
+
+# ── how long is watched ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_reminders() -> Recording:
+    """A case that nobody takes up: it is reminded of again and again."""
+    return record(next(s for s in SCENARIOS if s.name == "two results"))
+
+
+def test_a_reminder_that_comes_a_second_later_is_no_difference() -> None:
+    recording = with_reminders()
+    parks = [moment[0] for moment in recording.moments() if moment[0].call.use_case == "follow.park"]
+    assert len(parks) > 3
+    assert {str(point): wrong for point in parks if (wrong := survive(recording, point).wrong)} == {}
+
+
+def test_reminders_that_never_come_are_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Execution, "next_at", property(lambda execution: execution.due))
+    different = run(with_reminders(), {}, swept=False).different
+    assert [line for line in different if "None, without a crash" in line and "still not called" in line]
+
+
+def test_something_falls_due_shortly_before_and_after_a_deadline_is_decided() -> None:
+    with deployed(Tape()) as hospital:
+        ordered(hospital)
+        row = hospital.case()
+        entered, due, late = row.case.entered, row.case.due, judge.LATE_SECONDS
+        assert due is not None
+        assert due > entered + 3 * late
+        moments = (entered + 1, entered + late - 1, entered + late + 1, due - late - 1, due - late + 1, due - 1)
+        found = []
+        for hospital.now in moments:
+            found.append(judge.falls_due_about_now(hospital))
+        assert found == [True, True, False, False, True, True]
+
+
+def test_watching_ends_in_no_moment_in_which_something_falls_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "falls_due_about_now", lambda _: True)
+    with pytest.raises(RuntimeError, match="no moment in which nothing falls due"):
+        record.__wrapped__(next(s for s in SCENARIOS if s.name == "never opened"))
 
 
 # ── the harness itself ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
 
-from events.parse import parse_event
-from functions.cases import commands, events, handoff, settle, sweep, wiring
+from functions.cases import commands, early, events, follow, handoff, keys, settle, sweep, wiring
 from functions.cases.change import Change
 from functions.cases.commit import transaction
 from functions.cases.marks import SeenBefore
+from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.quarantine import quarantine
 from functions.cases.table import NEW, Delete, Item, Key, Put, WriteRefused
 from functions.emr import attempt, sync
 from functions.relay.outlets import Outlets
+from functions.writeback import bring
 from tests.crash.hospital import Hospital
 from tests.crash.runs import Point, Recording, record, survive
 from tests.crash.scenarios import SCENARIOS, Scenario, assessment_due, opening_and_moving, staffed
@@ -96,13 +96,13 @@ def sweep_that_signals_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgotten_before_it_is_quarantined(patch: pytest.MonkeyPatch) -> None:
-    def expire(services: Services, key: Key, item: Item, why: Any) -> None:
-        detail = parse_event(item["raw"], now=datetime.fromtimestamp(services.now(), UTC))
-        mark = services.keys.mark(detail.facility, detail.event_id, item["workflow"])
-        services.table.write((Delete(key), Delete(mark)))
+    def give_up(services: Services, item: Item, why: Unplaceable) -> None:
+        place = Key(item["pk"], item["sk"])
+        services.table.write((Delete(place), Delete(keys.mark_of_early(place, item["workflow"]))))
         quarantine(services, item["raw"], why.reason, why.where, why.mend)
 
-    patch.setattr(sweep, "_expire", expire)
+    for module in (early, sweep):
+        patch.setattr(module, "give_up", give_up)
 
 
 def no_look_at_the_ledger(patch: pytest.MonkeyPatch) -> None:
@@ -134,6 +134,21 @@ def nothing_said_to_relatives_twice(patch: pytest.MonkeyPatch) -> None:
     """A parent is told of its sub-case's end by the commit that ends it, and by nothing else."""
     patch.setattr(sweep, "tell_relatives", _nothing)
     patch.setattr(events, "settle", settle.follow)
+
+
+def nothing_said_to_relatives_by_an_execution(patch: pytest.MonkeyPatch) -> None:
+    """Relatives are told by the function that moves the case, and by no other that the execution asks afterwards."""
+    patch.setattr(follow, "tell_relatives_again", _nothing)
+
+
+def no_settling_of_what_was_opened_before(patch: pytest.MonkeyPatch) -> None:
+    """A sub-case is settled by the function that opens it."""
+    patch.setattr(settle, "_settle_opened", _nothing)
+
+
+def no_look_for_doubles(patch: pytest.MonkeyPatch) -> None:
+    """The daily look is for Tasks alone."""
+    patch.setattr(bring, "take_doubles_back", lambda *_, **__: 0)
 
 
 def emr_that_creates_whatever_it_gets(hospital: Hospital) -> None:
@@ -168,8 +183,21 @@ GUARDS = (
     Guard("the sweep signals who is behind", sweep_that_signals_nobody, NOT_AGAIN, same=False),
     Guard("quarantined before it is forgotten", forgotten_before_it_is_quarantined, named("never opened")),
     Guard("the ledger is looked at", no_look_at_the_ledger, BARE_EMR),
+    Guard("a document filed twice is looked for", no_look_for_doubles, named("filed late")),
+    Guard("an order sent twice is looked for", no_look_for_doubles, named("sent late")),
     Guard("passed on before it is noted", relayed_when_it_is_noted, named("opening and moving")),
     Guard("relatives are told again", nothing_said_to_relatives_twice, named("sub-case withdrawn")),
+    Guard(
+        "an execution that asks again tells relatives",
+        nothing_said_to_relatives_by_an_execution,
+        named("sub-case withdrawn"),
+    ),
+    Guard(
+        "a sub-case that was opened is settled",
+        no_settling_of_what_was_opened_before,
+        named("sub-case withdrawn"),
+        swept=False,
+    ),
 )
 
 each = pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)

@@ -59,6 +59,7 @@ PASSIVE = frozenset(
 
 DAY = 24 * 3600
 TELLING = frozenset({"patient", "mrn", "birth", "dob", "ssn", "person", "encounter", "name"})
+UNDELIVERED = ("FailedInvocations", "InvocationsFailedToBeSentToDlq")
 LEAST_RECEIVES = 3
 """A worker that is killed, and one deployment, must not make a dead letter."""
 
@@ -171,8 +172,37 @@ def alarmed(template: Template, queue: str, metric: str) -> bool:
     )
 
 
+def _rings(alarm: Resource) -> bool:
+    return bool(alarm.get("AlarmActions") and alarm.get("ActionsEnabled", True))
+
+
+def _undelivered_rings(template: Template, rule: str, metric: str) -> bool:
+    """Whether somebody is told what EventBridge says of this rule alone, under the dimensions that it says it with."""
+    bus = of_type(template, RULE)[rule].get("EventBusName")
+    wanted = {"RuleName"} if bus is None else {"RuleName", "EventBusName"}
+    for alarm in of_type(template, ALARM).values():
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Events", metric) and _rings(alarm):
+            said = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+            if rule_named(said.get("RuleName")) == (rule, bus is None) and set(said) == wanted:
+                return said.get("EventBusName") == bus
+    return False
+
+
+def rule_named(value: Any) -> tuple[str | None, bool]:
+    """The rule whose name is cut out of its ARN, and whether as that of one on the default bus: rule/NAME, else rule/BUS/NAME."""
+    if not isinstance(value, Mapping) or "Fn::Select" not in value:
+        return None, False
+    index, parts = value["Fn::Select"]
+    separator, arn = parts["Fn::Split"]
+    assert separator == "/"
+    return named(arn), int(index) == 1
+
+
 def _of_rules(template: Template) -> Iterator[str]:
     for name, rule in of_type(template, RULE).items():
+        for metric in UNDELIVERED:
+            if not _undelivered_rings(template, name, metric):
+                yield f"{name}: nobody hears of {metric}"
         for target in rule["Targets"]:
             letters = named(target.get("DeadLetterConfig", {}).get("Arn"))
             if letters is None:
@@ -202,6 +232,17 @@ def _may_send(template: Template, queue: str, source: str) -> bool:
     return False
 
 
+def _silence_rings(template: Template, function: str) -> bool:
+    """Whether somebody is told when the function is not invoked any more. A queue that is not worked off says so itself."""
+    return any(
+        (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", "Invocations")
+        and _rings(alarm)
+        and named(alarm["Dimensions"][0]["Value"]) == function
+        and (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+        for alarm in of_type(template, ALARM).values()
+    )
+
+
 def _of_mappings(template: Template) -> Iterator[str]:
     functions, queues = of_type(template, "AWS::Lambda::Function"), of_type(template, QUEUE)
     for name, mapping in of_type(template, MAPPING).items():
@@ -216,6 +257,8 @@ def _of_mappings(template: Template) -> Iterator[str]:
             if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
                 yield f"{name}: unbounded"
             continue
+        if not _silence_rings(template, named(mapping["FunctionName"]) or ""):
+            yield f"{name}: nobody hears that it has stopped"
         if "StreamArn" not in source:
             yield f"{name}: nobody has said what a mapping of {source} can lose"
         letters = named(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))

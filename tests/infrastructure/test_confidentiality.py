@@ -92,6 +92,12 @@ def test_logs_go_to_groups_of_their_own_that_end(template: Template) -> None:
     assert {group.get("RetentionInDays") for group in groups.values()} == {90}
 
 
+def test_logs_go_with_the_stack(template: Template) -> None:
+    groups = [each for each in template["Resources"].values() if each["Type"] == "AWS::Logs::LogGroup"]
+    assert groups
+    assert {each["DeletionPolicy"] for each in groups} == {"Delete"}
+
+
 def test_names_are_made_of_the_stack_and_what_a_thing_does(template: Template) -> None:
     """Whatever a resource is called by is in audit trails, so it is listed here."""
     attributes = re.compile(r"(?!Metric)\w*Name")

@@ -9,8 +9,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from cdk.published import versions
+from functions import batch
+from functions.cases import quarantine
+from functions.cases.outcome import Placed
 from functions.cases.telemetry import NAMESPACE, Measure
+from functions.intake import measures as intake
 from functions.relay import measures as relay
+from statemachines.decide import Outcome
 from tests.infrastructure.template import Template, of_type, text
 
 ENTRY = {"workflow": "oxygen", "version": 1, "facility": "F-ONE", "role": "RT", "waited_seconds": 5}
@@ -85,6 +90,8 @@ def test_every_step_and_arrow_of_every_version_is_shown(template: Template) -> N
         {"kind": "repaired"},
         {"kind": "continued"},
         {"kind": "refused", "reason": "wrong_role"},
+        {"kind": "refused", "reason": "undo_by_hand"},
+        {"kind": "recorded", "reason": "two_cases_after_merge"},
     ],
 )
 def test_what_a_journal_entry_measures_is_shown_by_the_same_dimensions(
@@ -99,6 +106,29 @@ def test_what_a_journal_entry_measures_is_shown_by_the_same_dimensions(
     assert names == {each.name for each in shown}
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+def test_what_intake_counts_is_shown_by_the_same_dimensions(template: Template, outcome: Outcome) -> None:
+    first = Placed("oxygen", str(outcome), "", "", "c", "F-ONE", ("T-01",) if outcome is Outcome.MOVED else ())
+    again = first._replace(transitions=(), duplicate=True)
+    measured = _emitted(
+        intake.measures_of([first, again], 0.0)
+        + intake.measures_of([again], 0.0, delivered_again=True)
+        + quarantine.measured("no_case")[:1]  # altogether, it is the alarm's
+        + batch.failed("intake")[:1]
+    )
+    assert measured <= _shown(template)
+
+
 def test_no_dimension_is_a_person_or_a_case(template: Template) -> None:
     dimensions = set().union(*(each.dimensions for each in _shown(template)))
-    assert dimensions == {"workflow", "version", "state", "transition", "role", "facility", "reason", "what"}
+    assert dimensions == {
+        "workflow",
+        "version",
+        "state",
+        "transition",
+        "role",
+        "facility",
+        "reason",
+        "what",
+        "function",
+    }

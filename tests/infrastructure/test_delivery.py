@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from functions.cases.quarantine import Kept
+from functions.cases.quarantine import measured
+from functions.cases.sweep import FAULT_SECONDS, RUN_SECONDS, SweepFaults
 from functions.cases.telemetry import Measure
-from functions.intake.measures import measures_of
-from tests.infrastructure.delivery import ALARM, BUS, MAPPING, QUEUE, RULE, dead_letter_queues, defects
-from tests.infrastructure.template import Template, named, of_type, text
+from functions.reconcile.measures import not_looked_at
+from tests.infrastructure.delivery import ALARM, BUS, MAPPING, QUEUE, RULE, dead_letter_queues, defects, rule_named
+from tests.infrastructure.template import Template, named, of_type, statements, text
 
 
 def test_nothing_is_lost_silently(template: Template) -> None:
@@ -63,6 +64,8 @@ def _all_gone(kind: str) -> Callable[[Template], None]:
         (_all_gone("AWS::SQS::QueuePolicy"), "may not send to its dead-letter queue"),
         (_all_gone("AWS::CloudWatch::Alarm"), "dead letters without an alarm"),
         (_all_gone("AWS::CloudWatch::Alarm"), "nobody hears that messages wait"),
+        (_all_gone("AWS::CloudWatch::Alarm"), "nobody hears that it has stopped"),
+        (_all_gone("AWS::CloudWatch::Alarm"), "nobody hears of FailedInvocations"),
     ],
 )
 def test_what_could_be_lost_is_found(template: Template, change: Callable[[Template], None], found: str) -> None:
@@ -195,10 +198,12 @@ def test_a_step_of_a_machine_that_nobody_hears_of_is_found(
     assert [defect for defect in defects(template) if f": S: {found}" in defect]
 
 
-def test_relay_reads_new_journal_entries_only(template: Template) -> None:
+def test_relay_reads_new_journal_entries_and_the_pulse_only(template: Template) -> None:
     (mapping,) = (each for each in of_type(template, MAPPING).values() if "StartingPosition" in each)
-    (pattern,) = mapping["FilterCriteria"]["Filters"]
-    assert pattern["Pattern"] == '{"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "J#"}]}}}}'
+    assert [each["Pattern"] for each in mapping["FilterCriteria"]["Filters"]] == [
+        '{"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "J#"}]}}}}',
+        '{"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"pk": {"S": ["PULSE"]}}}}',
+    ]
     # From the stream's oldest record: what was committed before the mapping existed counts too.
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
 
@@ -227,6 +232,13 @@ def test_intake_takes_in_every_source_but_its_own(template: Template) -> None:
     ]
 
 
+def test_a_rule_tries_as_long_and_as_often_as_eventbridge_can(template: Template) -> None:
+    """A day and 185 times: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html."""
+    for rule in of_type(template, RULE).values():
+        for target in rule["Targets"]:
+            assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
+
+
 def test_reconcile_wakes_every_minute_and_when_an_execution_ends_badly(template: Template) -> None:
     rules = [each for each in of_type(template, RULE).values() if "EventBusName" not in each]
     assert [rule["ScheduleExpression"] for rule in rules if "ScheduleExpression" in rule] == ["rate(1 minute)"]
@@ -241,8 +253,59 @@ def test_a_message_in_quarantine_rings(template: Template) -> None:
     (alarm,) = (each for each in of_type(template, ALARM).values() if each["MetricName"] == "Quarantined")
     assert (alarm["Namespace"], alarm.get("Dimensions", []), alarm["Threshold"]) == ("Baton", [], 1)
     assert alarm["AlarmActions"]
-    kept = Kept("id", "no_case", "detail.subject", "look", 0.0, 1)
-    assert Measure("Quarantined", 1, "Count", {}) in measures_of(kept, 0.0)
+    assert Measure("Quarantined", 1, "Count", {}) in measured("no_case")
+
+
+@pytest.mark.parametrize("metric", ["FailedInvocations", "InvocationsFailedToBeSentToDlq"])
+def test_each_rules_alarm_that_goes_missing_or_watches_another_bus_is_named(template: Template, metric: str) -> None:
+    alarms = {name: alarm for name, alarm in of_type(template, ALARM).items() if alarm["MetricName"] == metric}
+    assert len(alarms) == len(of_type(template, RULE))
+    for name, alarm in alarms.items():
+        said = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        watched, _ = rule_named(said["RuleName"])
+        gone, elsewhere = copy.deepcopy(template), copy.deepcopy(template)
+        del gone["Resources"][name]
+        elsewhere["Resources"][name]["Properties"]["Dimensions"] = [{"Name": "RuleName", "Value": "another"}]
+        for mutant in (gone, elsewhere):
+            assert f"{watched}: nobody hears of {metric}" in defects(mutant)
+        without = [{"Name": name, "Value": value} for name, value in said.items() if name != "EventBusName"]
+        if len(without) < len(said):  # EventBridge says nothing under these dimensions of a rule on a bus of one's own
+            elsewhere["Resources"][name]["Properties"]["Dimensions"] = without
+            assert f"{watched}: nobody hears of {metric}" in defects(elsewhere)
+
+
+def test_a_relay_that_stopped_rings_though_nothing_comes(template: Template) -> None:
+    (mapping,) = (name for name, each in of_type(template, MAPPING).items() if "StartingPosition" in each)
+    for alarm in of_type(template, ALARM).values():
+        if alarm["MetricName"] == "Invocations":
+            alarm["TreatMissingData"] = "notBreaching"
+    assert f"{mapping}: nobody hears that it has stopped" in defects(template)
+
+
+def test_no_worker_is_killed_by_the_looks_of_one_batch(template: Template) -> None:
+    functions = of_type(template, "AWS::Lambda::Function")
+    (mapping,) = (
+        each for each in of_type(template, MAPPING).values() if "Reconcile" in (named(each["FunctionName"]) or "")
+    )
+    assert mapping["BatchSize"] * RUN_SECONDS < functions[named(mapping["FunctionName"]) or ""]["Timeout"] - 10
+
+
+def test_a_row_that_can_never_be_looked_at_rings_and_goes_on_ringing(template: Template) -> None:
+    """The sweep comes back to it when FAULT_SECONDS are over and its next minute has come."""
+    (alarm,) = (each for each in of_type(template, ALARM).values() if each["MetricName"] == "SweepFaults")
+    assert (alarm["Namespace"], alarm.get("Dimensions", []), alarm["EvaluationPeriods"]) == ("Baton", [], 1)
+    assert alarm["Period"] // (FAULT_SECONDS + 60) >= alarm["Threshold"]
+    assert Measure("SweepFaults", 2, "Count", {}) in not_looked_at(SweepFaults("two", [LookupError(), LookupError()]))
+
+
+def test_what_calls_for_a_person_and_what_was_a_fault_of_ours_rings(template: Template) -> None:
+    series = {
+        (alarm["MetricName"], *((each["Name"], each["Value"]) for each in alarm.get("Dimensions", [])))
+        for alarm in of_type(template, ALARM).values()
+        if alarm.get("Namespace") == "Baton" and alarm["AlarmActions"]
+    }
+    assert {("UndoByHand",), ("TwoCasesAfterMerge",)} <= series
+    assert {("Mended", ("what", "overdue")), ("Mended", ("what", "restarted"))} <= series
 
 
 def test_every_failure_rings(template: Template) -> None:
@@ -254,14 +317,24 @@ def test_every_failure_rings(template: Template) -> None:
     for function in of_type(template, "AWS::Lambda::Function"):
         assert {("AWS/Lambda", "Errors", function), ("AWS/Lambda", "Throttles", function)} <= set(metrics)
     for machine in of_type(template, "AWS::StepFunctions::StateMachine"):
-        failures = {("AWS/States", name, machine) for name in ("ExecutionsFailed", "ExecutionsTimedOut")}
-        assert failures <= set(metrics)
+        failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"}
+        assert {("AWS/States", name, machine) for name in failures} <= set(metrics)
     assert [metric for _, metric, _ in metrics].count("IteratorAge") == 1
+
+
+def test_alarms_may_tell_the_topic_and_nobody_of_another_account_may(template: Template) -> None:
+    (topic,) = of_type(template, "AWS::SNS::Topic")
+    policies = statements(template, "AWS::SNS::TopicPolicy", topic, "Topics")
+    (statement,) = [each for each in policies if each["Effect"] == "Allow"]
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+    assert named(statement["Resource"]) == topic
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_a_sweep_that_stopped_rings(template: Template) -> None:
     (alarm,) = (
-        each for each in of_type(template, "AWS::CloudWatch::Alarm").values() if each["MetricName"] == "Invocations"
+        each
+        for each in of_type(template, ALARM).values()
+        if each["MetricName"] == "Invocations" and "Reconcile" in (named(each["Dimensions"][0]["Value"]) or "")
     )
     assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("LessThanThreshold", "breaching")
-    assert "Reconcile" in (named(alarm["Dimensions"][0]["Value"]) or "")

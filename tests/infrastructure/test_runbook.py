@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cdk.alarms import RUNBOOK
+from cdk.alarms import RUNBOOK, STUCK
 from cdk.grants import FUNCTIONS
 from cdk.queues import LONGEST, WAITS
 from cdk.target import ROOT
 from functions.cases.quarantine import REDRIVEN_KEPT_SECONDS
+from functions.cases.sweep import FAULT_SECONDS, LOOK_FOR_MIRROR_SECONDS, MAX_REPAIRS
+from functions.cases.undertakings import MAX_RETURNS
 from local.command import parser
 from tests.infrastructure.template import Template, of_type
 
@@ -85,3 +87,7 @@ def test_times_are_those_that_are_configured() -> None:
     assert f"What was redriven, for {REDRIVEN_KEPT_SECONDS / DAY:.0f} days" in said
     assert f"Dead letters for {LONGEST.to_days():.0f} days" in said
     assert f"messages in the queues before them for {WAITS.to_days():.0f}" in said
+    assert f"and {MAX_RETURNS} executions could not" in said
+    assert f"after {MAX_REPAIRS} the case is not followed any more" in said
+    assert FAULT_SECONDS == LOOK_FOR_MIRROR_SECONDS == 5 * 60, "five minutes, it says"
+    assert f"within {STUCK.to_minutes():.0f} minutes to look at a case" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from functions.cases.keys import meta
 from functions.cases.quarantine import quarantined
 from functions.cases.rows import SUPERSEDED
 from functions.cases.table import Update
+from functions.cases.telemetry import Telemetry
 from functions.emr.attempt import EmrUnavailable
 from functions.emr.transport import NoAnswer
 from tests.support.aws import counted
@@ -87,6 +89,23 @@ def test_a_repetition_is_counted_as_one(baton: Deployment, capsys: pytest.Captur
     baton.intake(raw, raw, raw)
     documents = metrics(capsys.readouterr().out)
     assert (total(documents, "Outcome_moved"), total(documents, "Duplicates")) == (1, 2)
+
+
+def test_what_a_worker_that_died_did_not_count_is_counted_by_the_next(
+    baton: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baton.staff()
+    raw = order(baton)
+    with monkeypatch.context() as dying:
+        dying.setattr(Telemetry, "emit", lambda *_: sys.exit("the worker is gone"))
+        with pytest.raises(SystemExit):
+            baton.intake(raw)
+    assert baton.case().state == "ordered", "committed; only the count is missing"
+    capsys.readouterr()
+    baton.intake(raw, receives=2)
+    baton.intake(raw)
+    documents = metrics(capsys.readouterr().out)
+    assert [total(documents, name) for name in ("Outcome_moved", "Redelivered", "Duplicates")] == [1, 1, 1]
 
 
 def test_how_long_an_event_took_to_its_hand_off(baton: Deployment, capsys: pytest.CaptureFixture[str]) -> None:

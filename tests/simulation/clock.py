@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tests.simulation.dice import Dice, Fault
+from tests.simulation.outages import Outage, Service
 
 R = TypeVar("R")
 
@@ -28,12 +29,13 @@ class Died(BaseException):
 class Worker:
     """One invocation: dies at a call, or when its time is over. ``key`` is the same in every run of the same seed."""
 
-    __slots__ = ("calls", "dead", "ends", "key", "name")
+    __slots__ = ("at", "calls", "dead", "ends", "key", "name")
 
     def __init__(self, name: str, ends: float) -> None:
         self.name = name
         self.key = zlib.crc32(name.encode())
         self.calls = 0
+        self.at = 0
         self.dead = False
         self.ends = ends
 
@@ -46,6 +48,7 @@ class Clock:
         self.dice = dice
         self.worker: Worker | None = None
         self.history: list[str] | None = None
+        self.outages: tuple[Outage, ...] = ()
         self._planned: list[tuple[float, int, bool, Callable[[], None]]] = []
         self._busy = 0
         self._count = itertools.count()
@@ -107,7 +110,8 @@ class Clock:
             worker.dead = True
             raise Died
         worker.calls += 1
-        fault = self.dice.first_of(_AT_A_CALL, worker.key, worker.calls)
+        worker.at = at = self.dice.at(worker.key, worker.calls)
+        fault = self.dice.first_of(_AT_A_CALL, at)
         if fault is None:
             return
         self.note(f"  {fault} before {what}")
@@ -128,7 +132,7 @@ class Clock:
         worker = self.worker
         if worker is None:
             return
-        if self.dice.hit(Fault.CRASH, worker.key, worker.calls):
+        if self.dice.hit_at(Fault.CRASH, worker.at):
             self.note(f"  crash after {what}")
             worker.dead = True
             raise Died
@@ -136,10 +140,22 @@ class Clock:
     def hit(self, fault: Fault, what: str) -> bool:
         """Whether a fault befalls the worker's present call."""
         worker = self.worker
-        if worker is None or not self.dice.hit(fault, worker.key, worker.calls):
+        if worker is None or not self.dice.hit_at(fault, worker.at):
             return False
         self.note(f"  {fault} {what}")
         return True
+
+    def away(self, service: Service, part: str = "") -> bool:
+        """Whether a service, or that part of it, is away for a worker now."""
+        if not self.outages or self.worker is None or self.dice.calm:
+            return False
+        return any(outage.covers(service, part, self.now) for outage in self.outages)
+
+    def stand_still(self, seconds: float) -> None:
+        """Time passes for the worker, and others act."""
+        end = self.now + seconds
+        self._others_act(seconds)
+        self.now = max(self.now, end)
 
     def _others_act(self, seconds: float) -> None:
         if self._depth >= DEPTH:

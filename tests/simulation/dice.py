@@ -42,6 +42,13 @@ class Fault(StrEnum):
     STEP_FAILS = "step_fails"  # a system step raises
     BUS_REFUSES = "bus_refuses"
     QUEUE_REFUSES = "queue_refuses"
+    EMR_SLOW = "emr_slow"  # others act while it writes
+    TIMER_LATE = "timer_late"  # a deadline's timer fires minutes too late
+    TIMER_LOST = "timer_lost"  # and some never: those of an execution that did not outlive a restart of its service
+    AWAY_EXECUTIONS = "away_executions"  # for some minutes; see outages
+    AWAY_MACHINE = "away_machine"  # the executions of one state machine only
+    AWAY_TABLE = "away_table"
+    AWAY_EMR = "away_emr"
 
 
 USUAL: Mapping[Fault, float] = {
@@ -70,10 +77,19 @@ USUAL: Mapping[Fault, float] = {
     Fault.STEP_FAILS: 0.4,
     Fault.BUS_REFUSES: 0.04,
     Fault.QUEUE_REFUSES: 0.04,
+    Fault.EMR_SLOW: 0.2,
+    Fault.TIMER_LATE: 0.2,
+    Fault.TIMER_LOST: 0.05,
+    Fault.AWAY_EXECUTIONS: 0.2,
+    Fault.AWAY_MACHINE: 0.3,
+    Fault.AWAY_TABLE: 0.15,
+    Fault.AWAY_EMR: 0.2,
 }
 """How likely each fault is at one throw, where a run has it at all."""
 
 _SALTS = {fault: (number + 1) * 0x9E3779B97F4A7C15 & _MASK for number, fault in enumerate(Fault)}
+
+_FIRST_SALT = (len(_SALTS) + 1) * 0x9E3779B97F4A7C15 & _MASK
 
 
 def _mixed(value: int) -> int:
@@ -103,9 +119,25 @@ class Dice:
         self.throws: list[int] = []
         self._seed = _mixed(seed & _MASK)
         self._likely = {fault: int(chance * _MASK) for fault, chance in likely.items()}
+        self._first = self._seed ^ _FIRST_SALT
         self._salted = {fault: self._seed ^ _SALTS[fault] for fault in likely}
         self._first_of: dict[tuple[Fault, ...], tuple[tuple[int, Fault], ...]] = {}
         self._only = only
+
+    def may(self, fault: Fault) -> bool:
+        """Whether the run has the fault at all."""
+        return fault in self._likely
+
+    def at(self, who: int, count: int) -> int:
+        """Whose throw it is, for ``hit_at``: several faults may befall one call."""
+        return _mixed((who << 20) + count)
+
+    def hit_at(self, fault: Fault, at: int) -> bool:
+        """See hit."""
+        if self.calm or (limit := self._likely.get(fault)) is None:
+            return False
+        number = _mixed(self._salted[fault] ^ at)
+        return number < limit and self._counts(fault, number)
 
     def hit(self, fault: Fault, who: int, count: int) -> bool:
         """Whether the fault happens at this throw. ``who`` and ``count`` say whose throw it is."""
@@ -114,7 +146,7 @@ class Dice:
         number = _mixed(self._salted[fault] ^ _mixed((who << 20) + count))
         return number < limit and self._counts(fault, number)
 
-    def first_of(self, faults: tuple[Fault, ...], who: int, count: int) -> Fault | None:
+    def first_of(self, faults: tuple[Fault, ...], at: int) -> Fault | None:
         """The one of several faults that happens at one throw; cheaper than a throw for each."""
         if self.calm:
             return None
@@ -124,7 +156,7 @@ class Dice:
             limits = self._first_of[faults] = tuple(zip(ends, faults, strict=True))
         if not limits[-1][0]:
             return None
-        number = _mixed(self._seed ^ _mixed((who << 20) + count + (1 << 18)))
+        number = _mixed(self._first ^ at)
         if number >= limits[-1][0]:
             return None
         fault = next(fault for past, fault in limits if number < past)

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from functions.emr.transport import NoAnswer, NotSent, Response
-from tests.simulation.clock import Clock
+from tests.simulation.clock import PATIENCE_SECONDS, Clock
 from tests.simulation.dice import Fault
+from tests.simulation.outages import Service
 
 BASE_URL = "https://emr.example/fhir/R4"
 SEARCH_LAG_SECONDS = 20.0
@@ -19,6 +20,12 @@ REFUSED_ORDERS, SOON_DELIVERED = 0.12, 0.15
 """Shares of the orders for devices that the EMR refuses, and that the vendor delivers within the hour."""
 
 Resource = dict[str, Any]
+_OURS = frozenset({"Task", "DocumentReference", "DeviceRequest"})
+_OFF = frozenset({"entered-in-error", "revoked"})
+
+
+def _case(source: str) -> str:
+    return source.partition(".")[0]
 
 
 class Emr:
@@ -31,6 +38,7 @@ class Emr:
         self._clock = clock
         self._knows_if_none_exist = knows_if_none_exist
         self._stored: dict[tuple[str, str], tuple[str, int, float]] = {}
+        self._names: dict[tuple[str, str], tuple[str, ...]] = {}
         self._named: dict[tuple[str, str], set[str]] = {}
         self._count = 0
         self.notes: Counter[str] = Counter()
@@ -38,6 +46,18 @@ class Emr:
     def all(self, kind: str) -> list[Resource]:
         """Every resource of a type, as it is now."""
         return [self._load(*key) for key in self._stored if key[0] == kind]
+
+    def doubled(self) -> set[tuple[str, str]]:
+        """What is there twice, by type and case: a Task, a document, or an order that somebody may act upon."""
+        found: set[tuple[str, str]] = set()
+        for (kind, token), ids in self._named.items():
+            system, _, value = token.rpartition("|")
+            if len(ids) < 2 or not system or kind not in _OURS:
+                continue
+            standing = [one for id in self._bearing(kind, token) if (one := self._load(kind, id))["status"] not in _OFF]
+            of = [one["groupIdentifier"]["value"] if kind == "DeviceRequest" else _case(value) for one in standing]
+            found.update((kind, case) for case, times in Counter(of).items() if times > 1)
+        return found
 
     def order_by_hand(self, number: str, patient: str, status: str) -> None:
         """Somebody orders something in the EMR, under a number of its own; once for a patient."""
@@ -62,12 +82,17 @@ class Emr:
         url: str,
         headers: Mapping[str, str],
         body: bytes | None,
-        timeout_seconds: float,  # noqa: ARG002 - the port has it
+        timeout_seconds: float,
     ) -> Response:
         """See Transport.send."""
         clock, parts = self._clock, urlsplit(url.removeprefix(f"{BASE_URL}/"))
         what = f"{method} {parts.path}"
         clock.reach(what)
+        if clock.away(Service.EMR):
+            if clock.worker is not None and clock.worker.calls % 3 == 0:
+                clock.stand_still(timeout_seconds)
+                raise NoAnswer("time is over")
+            raise NotSent("no connection")
         if clock.hit(Fault.EMR_BUSY, what):
             return Response(503, {"retry-after": "5"}, b"")
         if clock.hit(Fault.EMR_FAILS, what):
@@ -75,6 +100,8 @@ class Emr:
                 raise NotSent("no connection")
             return Response(500, {}, b"")
         kind, _, id = parts.path.partition("/")
+        if method != "GET" and clock.worker is not None and clock.hit(Fault.EMR_SLOW, what):
+            clock._others_act(PATIENCE_SECONDS * clock.dice.part(clock.worker.key, clock.worker.calls))
         if method == "PUT" and (kind, id) in self._stored and clock.hit(Fault.EMR_EDITED, what):
             seen = self._load(kind, id)
             self._store({**seen, "note": [*seen.get("note", ()), {"text": "seen"}]})
@@ -111,8 +138,7 @@ class Emr:
             case "GET", "":
                 token = parse_qs(query)["identifier"][0]
                 found = self._bearing(kind, token)
-                # An EMR whose search lags and that knows no conditional create either cannot be asked to make one of a kind.
-                if self._knows_if_none_exist and self._clock.hit(Fault.EMR_SEARCH_LAGS, kind):
+                if self._clock.hit(Fault.EMR_SEARCH_LAGS, kind):
                     shown = self._clock.now - SEARCH_LAG_SECONDS
                     found = [one for one in found if self._stored[kind, one][2] <= shown]
                 entries = [{"resource": self._load(kind, one), "search": {"mode": "match"}} for one in found]
@@ -138,9 +164,12 @@ class Emr:
         first = self._stored[kind, id][2] if (kind, id) in self._stored else self._clock.now
         resource["meta"] = {"versionId": str(self._count), "lastUpdated": f"2026-01-01T00:00:00.{self._count:06}Z"}
         self._stored[kind, id] = (json.dumps(resource), self._count, first)
+        tokens: list[str] = []
         for identifier in resource.get("identifier", ()):
-            for token in (f"{identifier['system']}|{identifier['value']}", identifier["value"]):
-                self._named.setdefault((kind, token), set()).add(id)
+            tokens += (f"{identifier['system']}|{identifier['value']}", identifier["value"])
+        self._names[kind, id] = tuple(tokens)
+        for token in tokens:
+            self._named.setdefault((kind, token), set()).add(id)
         return id
 
     def _load(self, kind: str, id: str) -> Resource:
@@ -148,14 +177,7 @@ class Emr:
         return resource
 
     def _bearing(self, kind: str, token: str) -> list[str]:
-        return [
-            id
-            for id in sorted(self._named.get((kind, token), ()))
-            if any(
-                token in (f"{named['system']}|{named['value']}", named["value"])
-                for named in self._load(kind, id).get("identifier", ())
-            )
-        ]
+        return [id for id in sorted(self._named.get((kind, token), ())) if token in self._names[kind, id]]
 
     def _answer(self, status: int, kind: str, id: str) -> Response:
         text, version, _ = self._stored[kind, id]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from functions.cases import keys
 from functions.cases.rows import CaseRow, case_from
-from functions.cases.table import Item
+from functions.cases.table import Item, Key
 from functions.emr.mirror import TaskMirror
 from functions.writeback.mirror import mirror_of
 from statemachines.machine import Machine
@@ -49,14 +49,18 @@ class CaseSeen:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything there is when a run has come to rest. ``marks`` by (pk, sk); ``sent`` are the messages as delivered."""
+    """Everything there is when a run has come to rest. ``marks`` by (pk, sk); ``sent`` are the messages as delivered.
+
+    ``given_up`` are the marks of events that waited for their case in vain.
+    """
 
     now: float
     cases: Sequence[CaseSeen]
     places: Mapping[str, Item]
     marks: Mapping[tuple[str, str], Item]
     early: Mapping[str, Item]
-    quarantined: frozenset[str]
+    quarantined: Mapping[str, Item]
+    given_up: Collection[Key]
     sent: Sequence[str]
     given: Mapping[str, Given]
     emr_tasks: Sequence[Mapping[str, Any]]
@@ -79,7 +83,7 @@ def gathered(hospital: Hospital) -> Evidence:
     places: dict[str, Item] = {}
     marks: dict[tuple[str, str], Item] = {}
     early: dict[str, Item] = {}
-    quarantined: set[str] = set()
+    quarantined: dict[str, Item] = {}
     under_way: set[str] = set()
     for (pk, sk), row in hospital.table.memory.snapshot().items():
         kind = pk.partition("#")[0]
@@ -104,7 +108,7 @@ def gathered(hospital: Hospital) -> Evidence:
             else:
                 early[sk.partition("#")[2]] = row
         elif kind == "QUARANTINE":
-            quarantined.add(sk)
+            quarantined[sk] = row
     commits: dict[str, list[Commit]] = {}
     for commit in hospital.table.commits:
         commits.setdefault(commit.case, []).append(commit)
@@ -145,14 +149,15 @@ def gathered(hospital: Hospital) -> Evidence:
         places=places,
         marks=marks,
         early=early,
-        quarantined=frozenset(quarantined),
+        quarantined=quarantined,
+        given_up=hospital.table.given_up,
         sent=sorted(hospital.delivered),
         given=hospital.commands,
         emr_tasks=hospital.emr.all("Task"),
         emr_documents=hospital.emr.all("DocumentReference"),
         emr_orders=hospital.emr.all("DeviceRequest"),
         emr_notes=hospital.emr.notes,
-        counted=hospital.telemetry.counted,
+        counted=hospital.counts.counted,
         relay_lost=hospital.relay_lost,
         outside=[*hospital.outside, *hospital.sfn.inputs],
         unexpected=hospital.unexpected,

@@ -16,12 +16,16 @@ from botocore.exceptions import ClientError
 
 from tests.simulation.clock import Clock
 from tests.simulation.dice import Fault
+from tests.simulation.outages import Service
 
 Invoke = Callable[[str, Mapping[str, Any]], Any]
 """Runs a function: (what for, payload) → its answer. Raises when the function failed."""
 
 FOLLOW_SECONDS = 15.0
+DESCRIBE_LAGS_SECONDS = 5.0
 RUNNING = "RUNNING"
+TIMER_SECONDS, TIMER_LATE_SECONDS = 1.0, 600.0
+"""So late a timer fires, and one that is late."""
 
 
 class Entered(NamedTuple):
@@ -44,9 +48,10 @@ class Execution:
     status: str = RUNNING
     state: str = ""
     serial: int = 0
-    retries: int = 0
+    retries: dict[int, int] = field(default_factory=dict)
     token: str | None = None
     fires_at: float | None = None
+    ended_at: float | None = None
     path: list[Entered] = field(default_factory=list)
 
 
@@ -58,6 +63,9 @@ class _Exceptions:
 
     class ExecutionDoesNotExist(ClientError):
         """No execution has that ARN."""
+
+    class StateMachineDoesNotExist(ClientError):
+        """No state machine has that ARN."""
 
     ClientError = ClientError
 
@@ -81,35 +89,40 @@ class StepFunctions:
     ) -> None:
         """``machines`` by name, as published; ``states``: those of the workflow in each. ``ended`` is told who did not finish."""
         self.executions: dict[str, Execution] = {}
+        """By name, which in Baton says all: no two machines have executions of the same one."""
         self.inputs: list[str] = []
         self._clock = clock
         self._states = states
         self._machines = machines
         self._invoke, self._ended = invoke, ended
+        self._by_arn: dict[str, Execution] = {}
         self._tokens: dict[str, tuple[Execution, int]] = {}
 
     # ── the client ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
         """StartExecution: the same name with the same input is the same execution while it runs, else it is refused."""
-        self._reach("StartExecution")
-        existing = self.executions.get(name)
+        machine = stateMachineArn.rpartition(":")[2]
+        self._reach("StartExecution", machine)
+        arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
+        existing = self._by_arn.get(arn)
         if existing is not None:
             if existing.status == RUNNING and existing.started == input:
-                return {"executionArn": name}
+                return {"executionArn": arn}
             raise _Exceptions.ExecutionAlreadyExists(_error("ExecutionAlreadyExists"), "StartExecution")
         self.inputs.append(name + input)
-        machine = stateMachineArn.rpartition(":")[2]
+        if machine not in self._machines:
+            raise _Exceptions.StateMachineDoesNotExist(_error("StateMachineDoesNotExist"), "StartExecution")
         states = self._machines[machine]
         execution = Execution(name, machine, states["States"], json.loads(input), input)
-        self.executions[name] = execution
+        self.executions[name] = self._by_arn[arn] = execution
         self._go(execution, states["StartAt"])
         self._did("StartExecution")
-        return {"executionArn": name}
+        return {"executionArn": arn}
 
     def send_task_success(self, *, taskToken: str, output: str) -> None:  # noqa: N803 - AWS's names
         """SendTaskSuccess: only for the token of the present attempt."""
-        self._reach("SendTaskSuccess")
+        self._reach("SendTaskSuccess", taskToken.partition(":")[0])
         self.inputs.append(output)
         execution, serial = self._tokens.get(taskToken, (None, 0))
         if execution is None:
@@ -119,27 +132,33 @@ class StepFunctions:
         self._leave(execution, json.loads(output))
         self._did("SendTaskSuccess")
 
-    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:  # noqa: N803, ARG002 - AWS's names
-        """SendTaskFailure: only for the token of the present attempt."""
-        self._reach("SendTaskFailure")
-        execution, serial = self._tokens.get(taskToken, (None, 0))
-        if execution is None:
-            raise ClientError(_error("InvalidToken"), "SendTaskFailure")
-        if execution.serial != serial or execution.token is None or execution.status != RUNNING:
-            raise ClientError(_error("TaskTimedOut"), "SendTaskFailure")
-        self._failed(execution, serial, error)
-        self._did("SendTaskFailure")
-
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
         """DescribeExecution."""
-        self._reach("DescribeExecution")
-        execution = self.executions.get(executionArn.rpartition(":")[2])
+        self._reach("DescribeExecution", executionArn.split(":")[-2])
+        execution = self._by_arn.get(executionArn)
         if execution is None:
             raise _Exceptions.ExecutionDoesNotExist(_error("ExecutionDoesNotExist"), "DescribeExecution")
-        return {"status": execution.status}
+        return {"status": RUNNING if self._lags(execution) else execution.status}
 
-    def _reach(self, what: str) -> None:
+    def _lags(self, execution: Execution) -> bool:
+        # DescribeExecution is eventually consistent (AWS Step Functions API reference).
+        key, dice = zlib.crc32(execution.name.encode()), self._clock.dice
+        if execution.ended_at is None or not dice.hit(Fault.SLOW_EXECUTION, key, 0):
+            return False
+        return self._clock.now < execution.ended_at + DESCRIBE_LAGS_SECONDS * dice.part(key, 0)
+
+    def stop_execution(self, *, executionArn: str) -> None:  # noqa: N803 - AWS's names
+        """StopExecution."""
+        self._reach("StopExecution", executionArn.split(":")[-2])
+        if executionArn not in self._by_arn:
+            raise _Exceptions.ExecutionDoesNotExist(_error("ExecutionDoesNotExist"), "StopExecution")
+        self._end(self._by_arn[executionArn], "ABORTED")
+        self._did("StopExecution")
+
+    def _reach(self, what: str, machine: str) -> None:
         self._clock.reach(what)
+        if self._clock.away(Service.EXECUTIONS, machine):
+            raise ClientError(_error("ServiceUnavailable"), what)
         if self._clock.hit(Fault.SIGNAL_FAILS, what):
             raise ClientError(_error("ThrottlingException"), what)
 
@@ -150,7 +169,7 @@ class StepFunctions:
 
     def _go(self, execution: Execution, state: str) -> None:
         """Enter a state, a little later."""
-        execution.state, execution.retries = state, 0
+        execution.state, execution.retries = state, {}
         serial = execution.serial = execution.serial + 1
         execution.token = execution.fires_at = None
         key, dice = zlib.crc32(execution.name.encode()), self._clock.dice
@@ -175,7 +194,7 @@ class StepFunctions:
                 case "Succeed":
                     if execution.state in self._states[execution.workflow]:
                         self._arrive(execution)
-                    execution.status = "SUCCEEDED"
+                    execution.status, execution.ended_at = "SUCCEEDED", self._clock.now
                 case "Fail":
                     self._end(execution, "FAILED")
                 case "Task":
@@ -199,6 +218,7 @@ class StepFunctions:
         if execution.status != RUNNING:
             return
         execution.status, execution.token, execution.fires_at = status, None, None
+        execution.ended_at = self._clock.now
         execution.serial += 1
         self._clock.note(f"execution {execution.name} ends: {status}")
         self._ended(execution.name)
@@ -208,9 +228,9 @@ class StepFunctions:
         state = execution.states[execution.state]
         serial = execution.serial = execution.serial + 1
         waits = state["Resource"].endswith(".waitForTaskToken")
-        context = {"$$.State.RetryCount": execution.retries}
+        context = {"$$.State.RetryCount": sum(execution.retries.values())}
         if waits:
-            execution.token = context["$$.Task.Token"] = f"{execution.name}/{serial}"  # type: ignore[assignment]
+            execution.token = context["$$.Task.Token"] = f"{execution.workflow}:{execution.name}/{serial}"  # type: ignore[assignment]
             self._tokens[execution.token] = (execution, serial)
             seconds = execution.data[state["TimeoutSecondsPath"][2:]]
         else:
@@ -224,8 +244,13 @@ class StepFunctions:
             else execution.data[value[2:]]
             for name, value in state["Parameters"]["Payload"].items()
         }
-        self._clock.at(execution.fires_at, lambda: self._failed(execution, serial, "States.Timeout"), idle=True)
         key, dice = zlib.crc32(execution.name.encode()), self._clock.dice
+        late = TIMER_SECONDS * dice.part(key, serial)
+        if waits and dice.hit(Fault.TIMER_LATE, key, serial):
+            late = TIMER_LATE_SECONDS * dice.part(key, serial + 1) ** 2
+        if not waits or not dice.hit(Fault.TIMER_LOST, key, serial):
+            fires = execution.fires_at + late
+            self._clock.at(fires, lambda: self._failed(execution, serial, "States.Timeout"), idle=True)
         if dice.hit(Fault.INVOCATION_THROTTLED, key, serial):
             self._clock.after(0.1, lambda: self._failed(execution, serial, "Lambda.TooManyRequestsException"))
             return
@@ -254,14 +279,15 @@ class StepFunctions:
         if execution.serial != serial or execution.status != RUNNING:
             return
         state = execution.states[execution.state]
-        for retrier in state.get("Retry", ()):
+        for number, retrier in enumerate(state.get("Retry", ())):
             if _matches(retrier["ErrorEquals"], error):
-                if execution.retries < retrier["MaxAttempts"]:
+                done = execution.retries.get(number, 0)
+                if done < retrier["MaxAttempts"]:
                     longest = min(
-                        retrier["IntervalSeconds"] * retrier["BackoffRate"] ** execution.retries,
+                        retrier["IntervalSeconds"] * retrier["BackoffRate"] ** done,
                         retrier["MaxDelaySeconds"],
                     )
-                    execution.retries += 1
+                    execution.retries[number] = done + 1
                     execution.serial += 1
                     execution.token = execution.fires_at = None
                     self._later(execution, longest)
@@ -284,4 +310,4 @@ class StepFunctions:
 
 
 def _matches(names: list[str], error: str) -> bool:
-    return "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
+    return error in names or "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")

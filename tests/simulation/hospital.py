@@ -9,41 +9,45 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from events.parse import Event
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.adapters.stepfunctions import StepFunctions as ExecutionsAdapter
 from functions.cases.adapters.writeback_queue import WritebackQueue
 from functions.cases.commands import Command, Person, Refused, claim, decline, override, reassign
+from functions.cases.correlating import correlation_of, group_of, is_for_every_case
 from functions.cases.facilities import register
-from functions.cases.follow import dispatch
 from functions.cases.intake import take_in
 from functions.cases.keys import Keyring
 from functions.cases.library import Active, Library
 from functions.cases.lifespan import Lifespan
 from functions.cases.marks import MARK_KEPT_SECONDS
-from functions.cases.outcome import Placed
-from functions.cases.ports import Services, Signal
+from functions.cases.merging import survivor_of
+from functions.cases.ports import Services
 from functions.cases.quarantine import Kept
-from functions.cases.rows import CaseRow
-from functions.cases.store import find_place
-from functions.cases.sweep import mend, sweep
-from functions.cases.table import Contention, Index, Item, Key, Put, WriteRefused
+from functions.cases.rows import CaseRow, case_from
+from functions.cases.settle import settle
+from functions.cases.store import find_place, load_case
+from functions.cases.table import Contention, Index, Item, Key, Put, WriteRefused, read_all
 from functions.cases.telemetry import Measure, Telemetry
-from functions.cases.work import perform
+from functions.cases.undertakings import TRY_AGAIN_SECONDS
+from functions.cases.work import Step
 from functions.emr.attempt import EmrUnavailable
 from functions.emr.client import FhirClient
+from functions.emr.doubles import take_doubles_back
+from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus
+from functions.emr.ordering import ORDER_TYPE
 from functions.emr.table_ledger import TableLedger
-from functions.intake.measures import measures_of as intake_measures
-from functions.relay.measures import measures_of as relay_measures
 from functions.relay.outlets import NotAccepted, Outlets
 from functions.work.orders import NotRecalled
-from functions.work.steps import step
 from functions.writeback.bring import Rejected, Writeback
 from statemachines import published
 from statemachines.definition import Correlation
@@ -51,12 +55,14 @@ from statemachines.facilities import facilities
 from statemachines.machine import Machine
 from statemachines.policy import Policy
 from statemachines.workflows import WORKFLOWS
+from tests.simulation import handlers
 from tests.simulation.clock import Clock, Died
 from tests.simulation.dice import Dice, Fault
 from tests.simulation.emr import BASE_URL, Emr
 from tests.simulation.executions import FOLLOW_SECONDS, StepFunctions
+from tests.simulation.outages import outages_of
 from tests.simulation.queues import FifoQueue, Message, Queue
-from tests.simulation.reading import RememberingKeyring
+from tests.simulation.reading import RememberingKeyring, parse_once
 from tests.simulation.story import FACILITIES, HOUR, OVERRIDDEN_BECAUSE, PEOPLE, START, Given, Sent, Story
 from tests.simulation.table import DisorderlyTable, Throttled
 from tests.unit.workflows.ways import ABOUT
@@ -80,7 +86,9 @@ EXPECTED_FAULTS = (
 ROLLED_OUT_IN = 0.5
 """In this share of runs a facility gets another policy while they go on."""
 
-_ROLL_OUT = 9_000_000
+_ROLL_OUT, _REDRIVE = 9_000_000, 9_000_001
+
+UNTIL_THE_DAILY_LOOK = "too many until the daily look"
 
 REDELIVERED_LATE = 3
 """So many messages are delivered once more when their marks are gone."""
@@ -103,11 +111,11 @@ class _Pinned(Library):
 
     def __init__(self, table: DisorderlyTable) -> None:
         super().__init__(table, _definitions().values())
-        self._rows = table
+        self._rows = table.memory
 
     def active(self, facility: str) -> Active | None:
         """See Library.active; nothing is remembered between calls, so that runs do not depend on the time."""
-        row = self._rows.memory.get(keys.facility_active(facility))
+        row = self._rows.get(keys.facility_active(facility))
         return Active({k: int(v) for k, v in row["workflows"].items()}, row["policy"]) if row is not None else None
 
     def machine(self, workflow: str, version: int, facility: str, policy: str) -> Machine:
@@ -133,6 +141,11 @@ def _asl() -> Mapping[str, Any]:
         )
         for workflow, version in _definitions()
     }
+
+
+@cache
+def _newest() -> tuple[str, ...]:
+    return tuple(f"{workflow}-v{version}" for workflow, version in dict(sorted(_definitions())).items())
 
 
 @cache
@@ -194,6 +207,30 @@ def _rolled_out(facility: str) -> tuple[Item, ...]:
     return tuple(table.rows())
 
 
+class _Counted(Step):
+    """A system step, and how often it ended how; some fail."""
+
+    def __init__(self, work: str, step: Step, hospital: Hospital) -> None:
+        self._work, self._step, self._hospital = work, step, hospital
+
+    def perform(self, row: CaseRow) -> str:
+        """See Step.perform."""
+        hospital = self._hospital
+        if hospital.clock.hit(Fault.STEP_FAILS, self._work):
+            raise TimeoutError("the other system does not answer")
+        if self._work == "confirm_order":
+            hospital.ordered_by_hand(row.id)
+        outcome = self._step.perform(row)
+        hospital.answers[f"{self._work} {outcome}"] += 1
+        return outcome
+
+    def compensate(self, row: CaseRow) -> None:
+        """See Step.compensate."""
+        self._hospital.answers[f"{self._work} to be undone"] += 1
+        self._step.compensate(row)
+        self._hospital.answers[f"{self._work} undone"] += 1
+
+
 class Hospital:
     """Everything there is in a run."""
 
@@ -206,7 +243,8 @@ class Hospital:
         self.dice = dice
         self.clock = clock = Clock(START, dice)
         self.table = DisorderlyTable(_first_rows().copy(), clock, self._inserted, self._look_booked)
-        self.telemetry = Collected()
+        self.counts = Collected()
+        self.telemetry: Telemetry = self.counts
         self.outside: list[str] = []
         self.unexpected: list[str] = []
         self.answers: Counter[str] = Counter()
@@ -214,11 +252,11 @@ class Hospital:
         self.delivered: set[str] = set()
         self.commands: dict[str, Given] = {}
         self.emr = Emr(clock, knows_if_none_exist=if_none_exist)
-        self.events = Queue("events", clock, self._intake, visibility=20, receives=10)
+        self.events = Queue("events", clock, self._intake, visibility=20, receives=10, batch=5)
         self.wakings = Queue("wakings", clock, self._reconcile, visibility=55, receives=5)
         self.writebacks = FifoQueue("writebacks", clock, self._writeback, visibility=30, receives=480)
         self.relay_lost: list[Item] = []
-        self.stream = _Stream(clock, self._relay, self.relay_lost)
+        self.stream = _Stream(clock, handlers.relay, self.relay_lost)
         self.sfn = StepFunctions(clock, _states(), _asl(), self._invoke, self._execution_ended)
         any_client: Any = self.sfn
         self.mirrors = WritebackQueue(self, "writebacks")  # type: ignore[arg-type]
@@ -229,15 +267,17 @@ class Hospital:
             now=lambda: clock.now,
             executions=ExecutionsAdapter(any_client, MACHINE_PREFIX),
             keys=_keyring(),
-            pause=clock.pause,
+            pause=self._pause,
+            count=self.telemetry.emit,
             **lifespan,
         )
-        self._outlets = Outlets(self.mirrors, self, "baton")
+        self.outlets = Outlets(self.mirrors, self, "baton")
         client = FhirClient(BASE_URL, emr="emr", transport=self.emr)
         self.client = client
-        self._ledger = TableLedger(self.table)
-        self._bring = Writeback(self.services, client, self._ledger, self.telemetry)
+        self.ledger: Ledger = TableLedger(self.table)
+        self.bring = Writeback(self.services, client, self.ledger, self.telemetry)
         self._sweep_at: set[int] = set()
+        self.quiet = replace(self.services, table=self.table.memory)
 
     def machine_of(self, row: CaseRow) -> Machine:
         """What a case runs under, by what it began with."""
@@ -251,9 +291,19 @@ class Hospital:
             self.clock.at(sent.at, lambda sent=sent: self._send(sent))  # type: ignore[misc]
         for given in self.story.given:
             self.clock.at(given.at, lambda given=given: self._give(given, 1))  # type: ignore[misc]
+        clock = self.clock
+        clock.outages = outages_of(self.dice, START, min(self.story.ends_at, START + 1.2 * HOUR), _newest())
+        for outage in clock.outages:
+            clock.note(f"{outage}")
+            clock.at(outage.end + 600 * self.dice.part(_REDRIVE, outage.number), self._redrive, idle=True)
         if self.dice.part(_ROLL_OUT, 0) < ROLLED_OUT_IN:
             facility = FACILITIES[int(len(FACILITIES) * self.dice.part(_ROLL_OUT, 1))]
             self.clock.at(START + HOUR * self.dice.part(_ROLL_OUT, 2), lambda: self._roll_out(facility))
+
+    def _redrive(self) -> None:
+        """Whoever hears the alarm sends the dead letters through again."""
+        for queue in (self.events, self.wakings, self.writebacks):
+            queue.redrive()
 
     def _roll_out(self, facility: str) -> None:
         """From now on cases begin under another policy at a facility; those that are open keep theirs."""
@@ -326,50 +376,76 @@ class Hospital:
         if not isinstance(fault, EXPECTED_FAULTS):
             self.unexpected.append(f"{name}: {type(fault).__name__}: {fault}")
 
-    def _batch(self, function: str, batch: list[Message], seconds: float, take: Callable[[Message], None]) -> set[int]:
-        """A batch with partial failures; a worker that dies has finished nothing, as far as the queue knows."""
+    def _batch(
+        self,
+        function: str,
+        batch: list[Message],
+        seconds: float,
+        take: Callable[[Message], None],
+        *,
+        fifo: bool = False,
+    ) -> set[int]:
+        """A batch with partial failures; a worker that dies has finished nothing, as far as the queue knows.
+
+        ``fifo``: what failed holds up the rest of its group.
+        """
         done: set[int] = set()
+        held_up: set[str] = set()
 
         def act() -> None:
             for message in batch:
+                if message.group in held_up:
+                    continue
                 try:
                     take(message)
                     done.add(message.number)
                 except Exception as fault:  # noqa: BLE001 - the record is delivered again
                     self._failed(message.name, fault)
+                    if fifo:
+                        held_up.add(message.group)
 
         first = batch[0]
         return done if self._worked(f"{function} {first.name} {first.received}", seconds, act) else set()
 
+    def logged(self, line: str, said: Mapping[str, Any]) -> None:
+        """A handler logs a line: what became of an event, or what the sweep mended, among others."""
+        self.outside.append(f"{line} {said}")
+        if line == "placed":
+            answer = "quarantined " + said["reason"] if "outcome" not in said else str(said["outcome"])
+            answer = "duplicate" if said.get("duplicate") else answer
+            self.answers[answer] += 1
+            self.clock.note(f"  {answer} {said.get('case')}")
+        elif line == "mended":
+            self.answers[f"mended {said['what']}"] += 1
+            self.clock.note(f"  {said['what']} {said['case']}")
+
     def _intake(self, batch: list[Message]) -> set[int]:
         def take(message: Message) -> None:
-            result = take_in(self.services, message.body)
-            self.telemetry.emit(intake_measures(result, self.clock.now))
-            for line in result if isinstance(result, list) else [result]:
-                self._answered(message, line)
+            began = self.clock.now
+            try:
+                handlers.take_in(message)
+            except Exception as fault:
+                if all(_is_of_following(each) for each in _each(fault)):
+                    self._others_are_told(message, began)
+                raise
 
         return self._batch("intake", batch, 15, take)
 
-    def _answered(self, message: Message, line: Placed | Kept) -> None:
-        if isinstance(line, Kept):
-            self.answers[f"quarantined {line.reason}"] += 1
-            said = f"quarantined {line.reason}"
-        else:
-            said = "duplicate" if line.duplicate else str(line.outcome)
-            self.answers[said] += 1
-            self.outside.append(f"{line.workflow} {line.case} {line.outcome} {line.reason} {line.transitions}")
-        self.clock.note(f"  {message.name}: {said}")
+    def _others_are_told(self, message: Message, began: float) -> None:
+        """An event could not be followed somewhere, and nothing else was wrong: every case that is there has it all the same."""
+        moment = datetime.fromtimestamp(self.clock.now, UTC)
+        self.answers["told all, and somewhere not followed"] += 1
+        for workflow, case in must_be_told(self.quiet, parse_once(message.body, now=moment), began):
+            self.unexpected.append(
+                f"{message.name}: {workflow} {case[:6]} is not told, since another cannot be followed"
+            )
 
-    def _invoke(self, what: str, payload: Mapping[str, Any]) -> Signal | None:
+    def _invoke(self, what: str, payload: Mapping[str, Any]) -> Any:
         """One request of an execution to follow or to work."""
-        answer: list[Signal | None] = []
+        answer: list[Any] = []
 
         def act() -> None:
-            if payload["action"] == "work":
-                answer.append(dict(self._performed(payload)))
-            else:
-                signal = dispatch(self.services, payload).signal
-                answer.append(dict(signal) if signal is not None else None)
+            answer.append(handlers.work(payload) if payload["action"] == "work" else handlers.follow(payload))
 
         seconds = 60.0 if payload["action"] == "work" else FOLLOW_SECONDS
         if not self._worked(what, seconds, act):
@@ -377,16 +453,11 @@ class Hospital:
         self.outside.append(repr(answer[0]))
         return answer[0]
 
-    def _performed(self, payload: Mapping[str, Any]) -> Signal:
-        work, visit = str(payload["work"]), int(payload["visit"])
-        if self.clock.hit(Fault.STEP_FAILS, work):
-            raise TimeoutError("the other system does not answer")
-        if work == "confirm_order":
-            self._ordered_by_hand(str(payload["case"]))
-        doing = step(work, self.services, self.client, self._ledger)
-        return perform(self.services, str(payload["case"]), int(payload["generation"]), visit, work, doing)
+    def doing(self, work: str, step: Step) -> Step:
+        """See handlers.Wired.doing."""
+        return _Counted(work, step, self)
 
-    def _ordered_by_hand(self, case: str) -> None:
+    def ordered_by_hand(self, case: str) -> None:
         """What a case looks for in the EMR: mostly somebody placed it there, or drafted it only."""
         known = self.table.memory.get(keys.meta(case))
         if known is None or "order_id" not in known["facts"]:
@@ -399,40 +470,11 @@ class Hospital:
     def _inserted(self, item: Item) -> None:
         self.stream.put(item)
 
-    def _relay(self, entry: Item) -> None:
-        self._outlets.pass_on(str(entry["pk"]).removeprefix("CASE#"), entry)
-        self.telemetry.emit(relay_measures(entry))
-
     def _writeback(self, batch: list[Message]) -> set[int]:
-        done: set[int] = set()
-
-        def act() -> None:
-            for message in batch:
-                try:
-                    asked = json.loads(message.body)
-                    self._bring.bring(asked["case"], check=bool(asked.get("check")))
-                    done.add(message.number)
-                except Exception as fault:  # noqa: BLE001 - it is delivered again, with those after it
-                    self._failed(f"writeback {message.name}", fault)
-                    return
-
-        finished = self._worked(f"writeback {batch[0].name} {batch[0].received}", 25, act)
-        return done if finished else set()
+        return self._batch("writeback", batch, 25, handlers.mirror, fifo=True)
 
     def _reconcile(self, batch: list[Message]) -> set[int]:
-        def take(message: Message) -> None:
-            name = json.loads(message.body).get("execution")
-            looked = (
-                [mend(self.services, str(name).rpartition("-")[0], self.mirrors)]
-                if name
-                else list(sweep(self.services, self.mirrors))
-            )
-            for case, mended in looked:
-                if mended != "nothing":
-                    self.answers[f"mended {mended}"] += 1
-                    self.clock.note(f"  {mended} {case}")
-
-        return self._batch("reconcile", batch, 50, take)
+        return self._batch("reconcile", batch, 50, handlers.look)
 
     # ── what the functions reach ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -459,7 +501,7 @@ class Hospital:
         if self.dice.hit(Fault.LOST_WAKING, zlib.crc32(name.encode()), 0):
             self.wakings_lost.add(name)
         else:
-            self.wakings.send(f"ended {name}", json.dumps({"execution": name}), delay=1)
+            self.wakings.send(f"ended {name}", handlers.ended(name), delay=1)
 
     def _look_booked(self, at: float) -> None:
         """The sweep looks every minute; minutes in which nothing is booked are left out."""
@@ -467,6 +509,12 @@ class Hospital:
         if self._sweeps and minute not in self._sweep_at:
             self._sweep_at.add(minute)
             self.clock.at(minute * 60, lambda: self._sweep(minute), idle=True)
+
+    def _pause(self, attempt: int) -> None:
+        """Contenders spread out: up to 20 ms times the number of the try, at most half a second, each time another part."""
+        worker = self.clock.worker
+        part = self.dice.part(worker.key, (worker.calls << 10) + attempt) if worker is not None else 0.0
+        self.clock.now += min(0.5, 0.02 * attempt) * part
 
     def _sweep(self, minute: int) -> None:
         self.wakings.send(f"sweep {minute}", "{}")
@@ -487,7 +535,7 @@ class Hospital:
     def come_to_rest(self) -> None:
         """Nothing goes wrong any more; dead letters are sent through again; everybody catches up."""
         self.dice.calm = True
-        clock = self.clock
+        clock, settled = self.clock, set[str]()
         for _ in range(6):
             for queue in (self.events, self.wakings, self.writebacks):
                 queue.redrive()
@@ -498,18 +546,48 @@ class Hospital:
                         break
                     clock.step()
             if self.resting():
-                return
+                unsettled = self._not_undone() - settled
+                if not unsettled:
+                    self._look_for_doubles()
+                    return
+                settled |= unsettled
+                for case in sorted(unsettled):
+                    settle(self.services, case_from(self.table.memory.snapshot()[keys.meta(case)]))
         raise RuntimeError("the hospital does not come to rest")
+
+    def _not_undone(self) -> set[str]:
+        """The cases of which some step may be gone back to: the sweep would, at its next look, which may be an hour away."""
+        return {
+            key.pk.removeprefix("CASE#")
+            for key, row in self.table.memory.snapshot().items()
+            if key.sk.startswith("WORK#")
+            and "done_at" not in row
+            and row["tried_at"] + TRY_AGAIN_SECONDS <= self.clock.now
+        }
+
+    def _look_for_doubles(self) -> None:
+        """The look that each case has once a day: what an attempt did too late, and did not live to take back, ends there."""
+        doubled = self.emr.doubled()
+        for order in self.emr.all(ORDER_TYPE):
+            case = str(order["groupIdentifier"]["value"])
+            known = self.ledger.get(LedgerKey("emr", ORDER_TYPE, f"{case}.{order['identifier'][0]['value']}"))
+            if order["status"] == "active" and known is not None and known.status is LedgerStatus.RETRACTED:
+                doubled.add((ORDER_TYPE, case))
+        for kind, case in sorted(doubled):
+            self.answers[f"{kind} {UNTIL_THE_DAILY_LOOK}"] += 1
+            self.bring.bring(case, check=True)
+            facility = str(self.table.memory.get(keys.meta(case))["facility"])  # type: ignore[index]
+            take_doubles_back(self.client, self.ledger, case, facility, at=datetime.fromtimestamp(self.clock.now, UTC))
 
     # ── once more, at the end ────────────────────────────────────────────────────────────────────────────────────────────
 
     def redeliver(self) -> list[str]:
-        """Deliver every message again that was answered; what it changed, though it must change nothing."""
+        """Deliver messages again that were answered, each second one; what it changed, though it must change nothing."""
         before = self.table.memory.snapshot()
         quarantined = {sk for pk, sk in before if pk.startswith("QUARANTINE#")}
         wrong = []
         for raw in sorted(self.delivered):
-            if self.services.keys.quarantine(raw.encode()).sk not in quarantined:
+            if zlib.crc32(raw.encode()) % 2 and self.services.keys.quarantine(raw.encode()).sk not in quarantined:
                 answer = take_in(self.services, raw)
                 if isinstance(answer, Kept) or not all(placed.duplicate for placed in answer):
                     wrong.append(f"delivered again, and taken for new: {raw[:120]}")
@@ -538,33 +616,119 @@ class Hospital:
         return not self.clock.busy and not any(queue.dead for queue in (self.events, self.wakings, self.writebacks))
 
 
+class _Shard:
+    """A part of the stream: its records, and how far it was read."""
+
+    __slots__ = ("checkpoint", "failures", "reading", "records", "size")
+
+    def __init__(self) -> None:
+        self.records: list[Item] = []
+        self.checkpoint = 0
+        self.size = STREAM_BATCH
+        self.failures = 0
+        self.reading = False
+
+
+STREAM_BATCH = 100
+SHARDS = 2
+
+
 class _Stream:
-    """The table's stream as relay reads it: at least once, in order per item only, a failed record with those after it."""
+    """The table's stream as relay reads it: in order within a shard, in batches; what failed is halved, and holds up its shard.
+
+    A record that failed is tried so often more, and given up. (Halving is a retry here, which it is not on AWS.)
+    """
 
     RETRIES = 10
 
     def __init__(self, clock: Clock, relay: Callable[[Item], None], lost: list[Item]) -> None:
         self._clock, self._relay, self._lost = clock, relay, lost
+        self._shards = [_Shard() for _ in range(SHARDS)]
         self._count = 0
 
     def put(self, item: Item) -> None:
         """A journal entry was inserted."""
+        shard = self._shards[zlib.crc32(item["pk"].encode()) % SHARDS]
+        shard.records.append(item)
+        if not shard.reading:
+            shard.reading = True
+            self._soon(shard)
+
+    def _soon(self, shard: _Shard) -> None:
+        """Ask for what is new, a little later."""
         self._count += 1
-        number, dice = self._count, self._clock.dice
-        key = 7_000_000 + number
+        dice, key = self._clock.dice, 7_000_000 + self._count
         wait = 0.2 + 0.3 * dice.part(key, 0)
         if dice.hit(Fault.STREAM_LATE, key, 0):
             wait += 60 * dice.part(key, 1)
-        self._clock.after(wait, lambda: self._deliver(item, number, 0))
-        if dice.hit(Fault.STREAM_AGAIN, key, 0):
-            self._clock.after(wait + 5 * dice.part(key, 2), lambda: self._deliver(item, number, 0))
+        self._clock.after(wait, lambda: self._read(shard))
 
-    def _deliver(self, item: Item, number: int, attempt: int) -> None:
+    def _read(self, shard: _Shard) -> None:
         clock = self._clock
+        batch = shard.records[shard.checkpoint : shard.checkpoint + shard.size]
+        failed: list[int] = []
+
+        def act() -> None:
+            for place, item in enumerate(batch):
+                try:
+                    self._relay(item)
+                except (ClientError, NotAccepted):
+                    failed.append(place)
+
+        self._count += 1
         try:
-            clock.work(f"relay {number} {attempt}", 30, lambda: self._relay(item))
-        except (Died, ClientError, NotAccepted):
-            if attempt >= self.RETRIES:
-                self._lost.append(item)
+            clock.work(f"relay {self._count}", 30, act)
+        except Died:
+            failed.insert(0, 0)
+        if not failed:
+            # Handled, and its answer was lost: at least once, as Lambda promises.
+            again = clock.dice.hit(Fault.STREAM_AGAIN, 7_000_000 + self._count, 2)
+            shard.checkpoint += 0 if again else len(batch)
+            shard.size, shard.failures = STREAM_BATCH, 0
+        else:
+            shard.checkpoint += failed[0]
+            shard.size = max(1, len(batch) // 2)
+            shard.failures = 1 if failed[0] else shard.failures + 1
+            if shard.failures > self.RETRIES:
+                self._lost.append(shard.records[shard.checkpoint])
+                shard.checkpoint += 1
+                shard.size, shard.failures = STREAM_BATCH, 0
             else:
-                clock.after(1, lambda: self._deliver(item, number, attempt + 1))
+                clock.after(1, lambda: self._read(shard))
+                return
+        shard.reading = shard.checkpoint < len(shard.records)
+        if shard.reading:
+            self._soon(shard)
+
+
+def _each(fault: BaseException) -> Iterator[BaseException]:
+    if isinstance(fault, BaseExceptionGroup):
+        for each in fault.exceptions:
+            yield from _each(each)
+    else:
+        yield fault
+
+
+def _is_of_following(fault: BaseException) -> bool:
+    """Whether an execution could not be started or signalled."""
+    return isinstance(fault, ClientError) and fault.operation_name in ("StartExecution", "SendTaskSuccess")
+
+
+def must_be_told(services: Services, event: Event, since: float) -> Iterator[tuple[str, str]]:
+    """The open cases, begun before, that an event concerns and that have no mark of it: each with its workflow."""
+    table = services.table
+    for workflow in services.library.workflows_for(event.type):
+        if is_for_every_case(services, workflow, event):
+            group = group_of(services, workflow, event)
+            cases = [row["case"] for row in read_all(table, group or "none", keys.MEMBER) if "closed_at" not in row]
+            marks = [services.keys.mark(event.facility, event.event_id, workflow, case) for case in cases]
+            if table.get(services.keys.mark(event.facility, event.event_id, workflow)) is not None:
+                continue  # all that were open then have been told; the others opened since
+        else:
+            place = survivor_of(services, correlation_of(services, workflow, event)).place
+            cases = [place.case] if place is not None and place.open else []
+            marks = [services.keys.mark(event.facility, event.event_id, workflow)] * len(cases)
+        for case, mark in zip(cases, marks, strict=True):
+            row = load_case(services, case)
+            if row is not None and row.ended_at is None and row.opened_at < since and table.get(mark) is None:
+                yield workflow, case

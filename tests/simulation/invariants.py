@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,22 +12,23 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
-from events.parse import Event, Unreadable, parse_event
+from events.parse import Event, Unreadable
 from functions.cases.duty import ROSTER, ROSTER_EVENTS
 from functions.cases.journal import broken_links
 from functions.cases.keys import Keyring
 from functions.cases.opened import occurrence_of
-from functions.cases.rows import DONE, OpenTask, case_from
+from functions.cases.rows import DONE, CaseRow, OpenTask, case_from
 from functions.cases.table import Item, Key, Put, Update
 from functions.emr.identifiers import task_identifier
 from functions.emr.task import task_differs
 from functions.relay.measures import measures_of
-from statemachines.case import Case, Occurrence
-from statemachines.decide import Outcome, advance
-from statemachines.definition import StateKind
+from statemachines.case import Case, Occurrence, following
+from statemachines.decide import Outcome, Reason, advance
+from statemachines.definition import StateKind, Unplaced
 from statemachines.expressions import Known
 from statemachines.workflows import WORKFLOWS
 from tests.simulation.evidence import CaseSeen, Evidence
+from tests.simulation.reading import parse_once
 from tests.simulation.story import OVERRIDDEN_BECAUSE, PEOPLE
 from tests.simulation.table import Commit
 
@@ -130,25 +131,30 @@ def every_event_answered(evidence: Evidence, keyring: Keyring) -> Iterator[str]:
     moment = datetime.fromtimestamp(evidence.now, UTC)
     for raw in evidence.sent:
         quarantined = keyring.quarantine(raw.encode()).sk in evidence.quarantined
-        try:
-            event = _parsed(raw, moment)
-        except Unreadable:
+        event = _read(raw, moment)
+        if event is None:
             if not quarantined:
                 yield f"unreadable and not in quarantine: {raw[:60]}"
             continue
         knowing = [ROSTER] if event.type in ROSTER_EVENTS else _knowing(event.type)
-        answers = [evidence.marks.get(keyring.mark(event.facility, event.event_id, workflow)) for workflow in knowing]
-        given = [mark for mark in answers if mark is not None]
+        marks = [keyring.mark(event.facility, event.event_id, workflow) for workflow in knowing]
+        given = [evidence.marks[mark] for mark in marks if mark in evidence.marks]
         for mark in given:
             if mark["outcome"] not in outcomes or not mark["reason"]:
                 yield f"{event.event_id} {event.type} has the answer {mark['outcome']!r}, {mark['reason']!r}"
-        if len(given) < len(answers) and not quarantined:
-            yield f"{event.event_id} {event.type} has {len(given)} answers of {len(answers)}, and is not in quarantine"
+        missing = [mark for mark in marks if mark not in evidence.marks]
+        # Where no workflow has a place for it, it is in quarantine for all; where some took it, only for those that held it for
+        # its case and gave it up.
+        silent = [mark for mark in missing if mark not in evidence.given_up] if given else []
+        if (missing and not quarantined) or silent:
+            yield f"{event.event_id} {event.type} has {len(given)} answers of {len(marks)}, in quarantine: {quarantined}"
 
 
 @lru_cache(maxsize=512)
-def _parsed(raw: str, moment: datetime) -> Event:
-    return parse_event(raw, now=moment)
+def _read(raw: str, moment: datetime) -> Event | None:
+    with suppress(Unreadable):
+        return parse_once(raw, now=moment)
+    return None
 
 
 @cache
@@ -156,14 +162,26 @@ def _knowing(type: str) -> list[str]:
     return [name for name, definition in WORKFLOWS.items() if any(e.event == type for e in definition.events)]
 
 
+def quarantine_counted(evidence: Evidence) -> Iterator[str]:
+    """I2: whatever waits in quarantine was counted there at least once, by its reason and altogether."""
+    waiting = Counter(
+        row["reason"] for row in evidence.quarantined.values() if "reason" in row and "redriven_at" not in row
+    )
+    least = {(("reason", reason),): times for reason, times in waiting.items()} | {(): waiting.total()}
+    for dimensions, times in least.items():
+        found = evidence.counted.get(("Quarantined", dimensions), 0)
+        if found < times:
+            yield f"in quarantine {dict(dimensions)}: {times}, counted {found}"
+
+
 def what_waits_is_there(evidence: Evidence, keyring: Keyring) -> Iterator[str]:
     """I2: an event whose answer is that it waits, waits: on its case row, or at its correlation's place."""
     rows = {case.row.id: case.row for case in evidence.cases}
+    visits = {case.row.id: case.visits for case in evidence.cases}
     moment = datetime.fromtimestamp(evidence.now, UTC)
     for raw in evidence.sent:
-        try:
-            event = _parsed(raw, moment)
-        except Unreadable:
+        event = _read(raw, moment)
+        if event is None:
             continue
         for workflow in _knowing(event.type):
             key = keyring.mark(event.facility, event.event_id, workflow)
@@ -179,7 +197,46 @@ def what_waits_is_there(evidence: Evidence, keyring: Keyring) -> Iterator[str]:
                 if waiting is None:
                     yield f"{event.event_id} {event.type} is held early, and is not there"
                 elif (place := evidence.places.get(waiting["pk"])) is not None and "closed_at" not in place:
-                    yield f"{event.event_id} {event.type} is held early, and its case is open"
+                    began = _began(rows[place["case"]], visits)
+                    if waiting["unplaced"] != Unplaced.HOLD_THEN_IGNORE or event.occurred_at.timestamp() >= began:
+                        yield f"{event.event_id} {event.type} is held early, and its case is open"
+
+
+def _began(row: CaseRow, visits: Mapping[str, Sequence[Item]]) -> float:
+    """When what opened a case happened: what only takes something back is for no case that began after it."""
+    first = visits[row.id][0] if row.parent is None else visits[row.parent.case][row.parent.visit - 1]
+    return float(first["entered"])
+
+
+def answered_by_its_own_case(evidence: Evidence, keyring: Keyring) -> Iterator[str]:
+    """I2: what happened in the course of one case, and opens none, is not answered by the next one of its key."""
+    cases, by_key = {case.row.id: case for case in evidence.cases}, dict[str, list[CaseSeen]]()
+    for case in sorted(evidence.cases, key=lambda case: case.row.opened_at):
+        by_key.setdefault(case.row.correlation, []).append(case)
+    by_id = {later.row.id: before for of_key in by_key.values() for before, later in pairwise(of_key)}
+    if not by_id:
+        return
+    moment = datetime.fromtimestamp(evidence.now, UTC)
+    for raw in evidence.sent:
+        event = _read(raw, moment)
+        if event is None:
+            continue
+        at = event.occurred_at.timestamp()
+        for workflow in _knowing(event.type):
+            key = keyring.mark(event.facility, event.event_id, workflow)
+            mark = evidence.marks.get(key, {})
+            own = by_id.get(mark.get("case", ""))
+            if (
+                own is None or mark["reason"] == Reason.CASE_ENDED
+            ):  # refused by one that has ended, too, it counts nowhere
+                continue
+            answering = cases[mark["case"]]
+            if (None, event.type) in answering.machine.arrows or event.type in answering.machine.reopening:
+                continue
+            if answering.row.earlier == own.row.id or event.type in answering.machine.about_patient:
+                continue
+            if own.visits[0]["entered"] <= at <= own.row.case.entered and at < answering.visits[0]["entered"]:
+                yield f"{event.event_id} {event.type} is of {_name(own)}, and {_name(answering)} {mark['outcome']} it"
 
 
 # ── I3 once ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,23 +260,25 @@ def nothing_twice(evidence: Evidence) -> Iterator[str]:
 def as_if_in_order_and_once(evidence: Evidence, keyring: Keyring) -> Iterator[str]:
     """I3: the pure interpreter, given each committed event once in the order of commits, comes to the same case."""
     events = _by_mark(evidence, keyring)
+    rows = {case.row.id: case.row for case in evidence.cases}
     for case in evidence.cases:
-        yield from (f"{_name(case)}: {wrong}" for wrong in _replayed(case, events, evidence))
+        before = _before_opening(case, rows)
+        yield from (f"{_name(case)}: {wrong}" for wrong in _replayed(case, before, events, evidence))
 
 
 def _by_mark(evidence: Evidence, keyring: Keyring) -> dict[Key, Occurrence]:
     moment = datetime.fromtimestamp(evidence.now, UTC)
     found: dict[Key, Occurrence] = {}
     for raw in evidence.sent:
-        with suppress(Unreadable):
-            event = _parsed(raw, moment)
+        event = _read(raw, moment)
+        if event is not None:
+            told = occurrence_of(event)
             for workflow in _knowing(event.type):
-                found[keyring.mark(event.facility, event.event_id, workflow)] = occurrence_of(event)
+                found[keyring.mark(event.facility, event.event_id, workflow)] = told
     return found
 
 
-def _replayed(case: CaseSeen, events: Mapping[Key, Occurrence], evidence: Evidence) -> Iterator[str]:
-    reference: Case | None = None
+def _replayed(case: CaseSeen, reference: Case, events: Mapping[Key, Occurrence], evidence: Evidence) -> Iterator[str]:
     for commit in case.commits:
         puts = [write.item for write in commit.writes if isinstance(write, Put)]
         entries = [item for item in puts if item["sk"].startswith("J#")]
@@ -227,8 +286,6 @@ def _replayed(case: CaseSeen, events: Mapping[Key, Occurrence], evidence: Eviden
         written = _attributes(commit)
         if written is None or (mark is None and not entries):
             continue  # parked, or looked at
-        if reference is None:
-            reference = _before_opening(case, written)
         told = events.get(Key(mark["pk"], mark["sk"].partition("#")[0])) if mark is not None else None
         if told is None and (not entries or not _decided(entries[0], evidence)):
             reference = _owned(reference, written)
@@ -245,8 +302,6 @@ def _replayed(case: CaseSeen, events: Mapping[Key, Occurrence], evidence: Eviden
             yield f"{cause.type} {cause.id}: by the definition {expected}, committed {found}"
             return
         reference = _owned(progress.case, written)
-    if reference is None:
-        return
     for name in ("state", "facts", "due", "entered", "done", "patient_parameters"):
         one, other = getattr(reference, name), getattr(case.row.case, name)
         if one != other:
@@ -262,8 +317,11 @@ def _attributes(commit: Commit) -> Mapping[str, Any] | None:
     return lock.set if isinstance(lock, Update) and "seq" in lock.set else None
 
 
-def _before_opening(case: CaseSeen, written: Mapping[str, Any]) -> Case:
-    if case.row.parent is None:
+def _before_opening(case: CaseSeen, rows: Mapping[str, CaseRow]) -> Case:
+    if case.row.earlier is not None:  # it re-opens one that had ended, and knows what that one knew
+        return following(rows[case.row.earlier].case)
+    written = next((found for commit in case.commits if (found := _attributes(commit)) is not None), None)
+    if case.row.parent is None or written is None:
         return Case()
     return Case(  # what a sub-case knows at first, its parent knew
         facts={name: Known(*known) for name, known in written["facts"].items()},
@@ -388,7 +446,8 @@ def journal_unbroken(evidence: Evidence) -> Iterator[str]:
         if moves != visits or row.visit != len(visits) or row.state != visits[-1][2]:
             yield f"{_name(case)}: moves {moves}, visits {visits}, case row {row.visit} {row.state}"
         arrows = {t.id: t for t in case.machine.definition.transitions}
-        here: str | None = None
+        # The first visit of a case that re-opens leaves the end of the one before it.
+        here = next((each.row.case.state for each in evidence.cases if each.row.id == row.earlier), None)
         for visit in case.visits:
             arrow = arrows[visit["transition"]]
             if (
@@ -528,6 +587,8 @@ def violations(evidence: Evidence, keyring: Keyring) -> list[str]:
         one_owner,
         asked_are_on_shift,
         lambda e: every_event_answered(e, keyring),
+        quarantine_counted,
+        lambda e: answered_by_its_own_case(e, keyring),
         lambda e: what_waits_is_there(e, keyring),
         nothing_twice,
         lambda e: as_if_in_order_and_once(e, keyring),

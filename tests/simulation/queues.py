@@ -33,12 +33,14 @@ class Message:
 class Queue:
     """A standard queue and the function that works it off."""
 
-    def __init__(self, name: str, clock: Clock, take: Take, *, visibility: float, receives: int) -> None:
+    def __init__(
+        self, name: str, clock: Clock, take: Take, *, visibility: float, receives: int, batch: int = BATCH
+    ) -> None:
         self.name = name
         self.dead: list[Message] = []
         self.redriven = 0
         self._clock, self._take = clock, take
-        self._visibility, self._receives = visibility, receives
+        self._visibility, self._receives, self._batch = visibility, receives, batch
         self._waiting: dict[int, Message] = {}
         self._sent = 0
 
@@ -82,6 +84,7 @@ class Queue:
         for message in batch:
             message.received += 1
             message.visible_at = hidden
+        self._clock.at(hidden, self._poll, idle=True)  # whoever has it may be at it for longer
         done = self._take(batch)
         for message in batch:
             if message.number in done:
@@ -97,7 +100,7 @@ class Queue:
         ready = [m for m in self._waiting.values() if m.visible_at <= now]
         if len(ready) > 1:  # in no particular order
             ready.sort(key=lambda m: self._clock.dice.part(m.key, m.received))
-        return ready[:BATCH]
+        return ready[: self._batch]
 
 
 class FifoQueue(Queue):
@@ -122,18 +125,22 @@ class FifoQueue(Queue):
             self._clock.after(0.02, self._poll)
 
     def _receive(self) -> list[Message]:
+        if not self._waiting:
+            return []
         now = self._clock.now
         groups: dict[str, list[Message]] = {}
         for message in self._waiting.values():
             groups.setdefault(message.group, []).append(message)
+        batch: list[Message] = []
         for messages in groups.values():
-            if any(m.received and m.visible_at > now for m in messages):
-                continue  # some of the group are being handled
             ready = []
             for message in messages:
-                if message.visible_at > now:
+                if message.visible_at <= now:
+                    ready.append(message)
+                elif message.received:
+                    ready.clear()  # some of the group are being handled
                     break
-                ready.append(message)
-            if ready:
-                return ready[:BATCH]
-        return []
+                else:
+                    break  # later ones are not visible before it
+            batch += ready
+        return batch[: self._batch]

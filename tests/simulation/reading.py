@@ -9,7 +9,7 @@ from functools import lru_cache
 from unittest.mock import patch
 
 from events.parse import FUTURE_TOLERANCE, Event, parse_event
-from functions.cases import events, intake, sweep
+from functions.cases import early, intake
 from functions.cases.keys import Keyring
 
 _NEVER_TOO_EARLY = datetime(9999, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def parse_once(raw: str, *, now: datetime) -> Event:
 def messages_read_once() -> Iterator[None]:
     """Meanwhile each message is read once in this process."""
     with ExitStack() as stack:
-        for module in (intake, events, sweep):
+        for module in (intake, early):
             stack.enter_context(patch.object(module, "parse_event", parse_once))
         yield
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tests.simulation.dice import Dice, Fault, likelihoods
 from tests.simulation.evidence import gathered
+from tests.simulation.handlers import wired
 from tests.simulation.hospital import REDELIVERED_LATE, Hospital
 from tests.simulation.invariants import violations
 from tests.simulation.reading import messages_read_once
@@ -29,7 +30,7 @@ class Run(NamedTuple):
 
 
 EVERY = frozenset(Fault)
-WITHOUT_THE_SWEEP = EVERY - {Fault.EXECUTION_ENDS}
+WITHOUT_THE_SWEEP = EVERY - {Fault.EXECUTION_ENDS, Fault.TIMER_LOST, Fault.AWAY_TABLE}
 """Faults that redelivery alone heals."""
 
 MORE_WAITS_THAN_A_STORY_HAS = 1000
@@ -71,7 +72,7 @@ def hospital_of(
 
 def played(hospital: Hospital) -> list[str]:
     """Let everything happen; returns what is wrong."""
-    with messages_read_once(), shapes_validated_once():
+    with messages_read_once(), shapes_validated_once(), wired(hospital):
         return _played(hospital)
 
 

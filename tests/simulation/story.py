@@ -28,6 +28,11 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()
 MINUTE, HOUR, DAY = 60.0, 3600.0, 24 * 3600.0
 OVERRIDDEN_BECAUSE = "seen at the bedside"
 LEAST_EVENTS = 30
+SHARED, OF_ALL = 0.6, 0.6
+"""In this share of stories a patient has two courses at a time, of two workflows or for two results; in this share of those
+something happens that concerns both.
+"""
+
 LENGTHS = (1 * HOUR, 2 * HOUR, 2 * HOUR, 4 * HOUR, 4 * HOUR, 30 * HOUR)
 """How long courses may be planned."""
 
@@ -41,6 +46,24 @@ DATA: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "spo2_observed": tuple({"spo2_percent": value} for value in (97, 95, 91, 85)),
     "news2_scored": ({"news2": 1}, {"news2": 6}, {"news2": 9}),
 }
+
+
+STRAIGHT: Mapping[str, tuple[str, ...]] = {
+    "critical_lab": (
+        "critical_result_reported", "result_verified", "result_called", "result_read_back", "result_acknowledged",
+        "action_ordered",
+    ),
+    "home_oxygen": (
+        "discharge_planned", "qualifying_test_ordered", "qualifying_test_completed", "home_oxygen_requested",
+    ),
+    "home_oxygen_order": (
+        "home_oxygen_order_drafted", "home_oxygen_order_signed", "home_oxygen_order_cosigned",
+    ),
+}  # fmt: skip
+"""The straight way to the steps in which Baton looks for an order in the EMR, or sends one."""
+
+CALLED_OFF = ("home_oxygen_order_cancelled", "home_oxygen_not_needed", "discharge_plan_cancelled")
+"""What ends an order; told while it is being sent, it makes Baton undo what it sent."""
 
 
 class Kind(StrEnum):
@@ -161,10 +184,17 @@ class _Patient:
     def __init__(self, random_: random.Random, number: int, facility: str, now: float, ends: float) -> None:
         self.random, self.number, self.facility, self.now, self.ends = random_, number, facility, now, ends
         self.patient, self.encounter = f"PAT-{number:04d}", f"ENC-{number:04d}"
+        self.result = "R1"
         self.sent: list[Sent] = []
         self.given: list[Given] = []
         self.been: set[str | None] = {None}
+        self.straight: dict[str, list[str]] = {}
         self._count = 0
+
+    def is_the_same_as(self, other: _Patient) -> None:
+        """This is another course of the same patient in the same encounter, and another result."""
+        self.facility, self.patient, self.encounter = other.facility, other.patient, other.encounter
+        self.result = "R2"
 
     def name(self) -> str:
         self._count += 1
@@ -183,6 +213,8 @@ class _Patient:
     ) -> None:
         """Plan one event, of now unless ``at`` says otherwise."""
         data = {**_bare(type)[0], **data}
+        if "result_id" in data:
+            data["result_id"] = self.result
         at = self.now if at is None else at
         sent_at = at + self.random.random() * 2 if sent_at is None else sent_at
         by = None
@@ -252,6 +284,8 @@ class _Patient:
                 return
             case = self._step(workflow, runs, case)
             self.been.add(case.state)
+            if any(self.straight.values()):
+                continue
             if random_.random() < 0.3:
                 self._besides(workflow, runs)
             if random_.random() < 0.3 and case.state is not None:
@@ -264,11 +298,15 @@ class _Patient:
         if here is not None and here.kind is StateKind.SYSTEM and here.work is not None:
             self.now += 5
             return self._took(runs, case, f"{here.work.name}.{here.work.outcomes[0]}", {}, None)
-        if here is not None and here.opens is not None and random_.random() < 0.8:
-            if random_.random() < 0.7:
+        if here is not None and here.opens is not None and (self.straight or random_.random() < 0.8):
+            if not self.straight and random_.random() < 0.7:
                 self._ordered_soon(here.opens.workflow)
             self.course(here.opens.workflow, random_.choice((3, 5, 7)), begun=True)
             return self._took(runs, case, f"{here.opens.workflow}.{here.opens.ends[0]}", {}, None)
+        if here is None or here.kind is StateKind.WAITING:
+            after = self._straight_on(workflow, runs, case)
+            if after is not case:
+                return after
         self.now += random_.choice((5, 30, 120, 600, 1500))
         options = [type for state, type in runs.arrows if state == case.state and type in CATALOG]
         if here is not None and case.state in runs.checklists:
@@ -295,6 +333,33 @@ class _Patient:
                 break
         self._sent(workflow, type, data, role, life)
         return after
+
+    def _straight_on(self, workflow: str, runs: Machine, case: Case) -> Case:
+        """The next event of the straight way, if the course takes it; what does not move the case here is left out."""
+        way = self.straight.get(workflow, [])
+        while way:
+            type = way.pop(0)
+            data, roles = (DATA.get(type) or _bare(type))[0], _by(workflow, type)
+            self.now += self.random.choice((5, 30))
+            after = self._took(runs, case, type, data, roles[0] if roles else None)
+            if after.state == case.state:
+                continue
+            self.say(type, data, roles[0] if roles else None, workflow=workflow)
+            here = runs.states[after.state] if after.state is not None else None
+            if here is not None and here.kind is StateKind.SYSTEM and workflow == "home_oxygen_order":
+                return self._called_off(workflow, runs, after)
+            return after
+        return case
+
+    def _called_off(self, workflow: str, runs: Machine, case: Case) -> Case:
+        """Mostly an order is not wanted any more while it is being sent."""
+        if self.random.random() < 0.25:
+            return case
+        type = self.random.choice(CALLED_OFF)
+        data, role = (DATA.get(type) or _bare(type))[0], _by(workflow, type)[0]
+        self.now += self.random.choice((0.5, 1, 2, 4))
+        self.say(type, data, role, workflow=workflow, kind=Kind.CANCELLED)
+        return self._took(runs, case, type, data, role)
 
     def _ordered_soon(self, workflow: str) -> None:
         """An order is drafted and signed at once, so that what is sent for a case can meet its end."""
@@ -421,16 +486,24 @@ def _malformed(random_: random.Random, sent: Sequence[Sent], at: float, number: 
 
 
 def tell(seed: int) -> Story:
-    """The story of a seed: four patients at three facilities, every published workflow, at least LEAST_EVENTS events."""
+    """The story of a seed: four courses at three facilities, every published workflow, at least LEAST_EVENTS events."""
     random_ = random.Random(f"story {seed}")
     workflows = ["oxygen", "critical_lab", "home_oxygen", random_.choice(("oxygen", "critical_lab"))]
     sites = [*random_.sample(FACILITIES, 3), random_.choice(FACILITIES)]
     patients: list[_Patient] = []
-    ends, longest = START + random_.choice(LENGTHS), random_.choice((1, 1, 2, 3, 3))
+    ends, longest = START + random_.choice(LENGTHS), random_.choice((1, 1, 2, 3, 3, 3))
     for number, (workflow, facility) in enumerate(zip(workflows, sites, strict=True), start=1):
         patient = _Patient(random_, number, facility, START + random_.random() * 600, ends)
+        if number == 4 and random_.random() < SHARED:
+            patient.is_the_same_as(random_.choice([one for one in patients if workflows[one.number - 1] != "oxygen"]))
         patients.append(patient)
+        if number == longest and workflow != "oxygen" and random_.random() < 0.9:
+            patient.straight = {name: list(way) for name, way in STRAIGHT.items() if name.startswith(workflow)}
         patient.course(workflow, random_.choice((12, 14, 16)) if number == longest else random_.choice((3, 4, 5)))
+        if patient.result != "R1" and random_.random() < OF_ALL:
+            patient.now = START + 600 + random_.random() * HOUR
+            type = random_.choice(("patient_died", "patient_died", "patient_discharged", "patient_transferred"))
+            patient.say(type, {}, None, workflow=workflow)
     while sum(len(patient.sent) for patient in patients) < LEAST_EVENTS - 2:
         patient = random_.choice(patients[:2])
         workflow = workflows[patients.index(patient)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.table import Contention, Index, Item, Key, Page, Put, Update, Write
+from functions.cases.table import Contention, Delete, Index, Item, Key, Page, Put, Update, Write
 from tests.simulation.clock import Clock
 from tests.simulation.dice import Fault
+from tests.simulation.outages import Service
+
+_RANGE_KEY = {Index.WORKLIST: "due", Index.SWEEP: "look_at", Index.CASES: "opened_at"}
 
 
 class Throttled(RuntimeError):
@@ -47,9 +52,11 @@ class DisorderlyTable:
     ) -> None:
         self.memory = memory
         self.commits: list[Commit] = []
+        self.given_up = set[Key]()
+        """Marks of events that waited for their case in vain."""
         self._clock = clock
         self._inserted, self._looks = inserted, looks
-        self._seen: dict[tuple[Index, str], Page] = {}
+        self._seen: dict[tuple[Index, str], tuple[Item, ...]] = {}
 
     def get(self, key: Key) -> Item | None:
         """See Table.get."""
@@ -64,40 +71,55 @@ class DisorderlyTable:
     def query_index(
         self, index: Index, value: str, *, upto: float | None = None, start: Any | None = None, limit: int | None = None
     ) -> Page:
-        """See Table.query_index. A lagging index answers as it did before."""
+        """See Table.query_index. A lagging index answers from the entries that it had when it was asked before."""
         self._read(value)
-        now = self.memory.query_index(index, value, upto=upto, start=start, limit=limit)
-        before = self._seen.get((index, value), Page(()))
-        self._seen[index, value] = now
-        return before if self._clock.hit(Fault.STALE_INDEX, f"{value} is old") else now
+        if not self._clock.dice.may(Fault.STALE_INDEX):
+            return self.memory.query_index(index, value, upto=upto, start=start, limit=limit)
+        before = self._seen.get((index, value), ())
+        now = self._seen[index, value] = self.memory.query_index(index, value).items
+        entries = before if self._clock.hit(Fault.STALE_INDEX, value) else now
+        by = _RANGE_KEY[index]
+        found = [(entry[by], entry["pk"], entry["sk"], entry) for entry in entries if upto is None or entry[by] <= upto]
+        cut = [each for each in found if start is None or each[:3] > start][:limit]
+        return Page(tuple(entry for *_, entry in cut), cut[-1][:3] if cut and len(cut) == limit else None)
 
     def write(self, writes: Sequence[Write]) -> None:
         """See Table.write."""
-        self._writing(writes[0].key.sk)
+        self._writing(writes[0].key.sk if writes else "nothing")
+        entries = [w.key for w in writes if isinstance(w, Put) and w.item["sk"].startswith("J#")]
+        new = [key for key in entries if self.memory.get(key) is None]
         self.memory.write(writes)
-        self._written(writes)
+        self._written(writes, new)
         # A transaction carries a token that makes a second try the same; a single write has none.
-        if len(writes) == 1 and self._clock.hit(Fault.LOST_ANSWER, f"{writes[0].key.sk} is written twice"):
+        if len(writes) == 1 and self._clock.hit(Fault.LOST_ANSWER, writes[0].key.sk):
             self.memory.write(writes)
-        self._clock.reached(f"writing {writes[0].key.sk}")
+        self._clock.reached(writes[0].key.sk)
 
     def update(self, update: Update) -> Item:
         """See Table.update."""
         self._writing(update.key.sk)
         row = self.memory.update(update)
-        self._written((update,))
-        if self._clock.hit(Fault.LOST_ANSWER, f"{update.key.sk} is written twice"):
+        self._written((update,), ())
+        if self._clock.hit(Fault.LOST_ANSWER, update.key.sk):
             row = self.memory.update(update)
-        self._clock.reached(f"writing {update.key.sk}")
+        self._clock.reached(update.key.sk)
         return row
 
     def _read(self, what: str) -> None:
-        self._clock.reach(f"reading {what}")
+        self._clock.reach(what)
+        if self._clock.outages:
+            self._is_there("read")
         if self._clock.hit(Fault.THROTTLED_READ, what):
             raise Throttled("reads are throttled")
 
+    def _is_there(self, what: str) -> None:
+        if self._clock.away(Service.TABLE):
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, what)
+
     def _writing(self, what: str) -> None:
-        self._clock.reach(f"writing {what}")
+        self._clock.reach(what)
+        if self._clock.outages:
+            self._is_there("write")
         if self._clock.hit(Fault.CONFLICT, what):
             raise Contention("TransactionConflict")
 
@@ -116,16 +138,20 @@ class DisorderlyTable:
                 there = self.memory.get(keys.staff(facility, task["person"])) or {"roles": (), "until": 0.0}
                 yield Asked(task["person"], task["role"], at, by_routing, tuple(there["roles"]), there["until"])
 
-    def _written(self, writes: Sequence[Write]) -> None:
+    def _written(self, writes: Sequence[Write], new: Collection[Key]) -> None:
         first = writes[0]
         if first.key.sk == keys.META:
             asked = tuple(self._asked(writes))
             self.commits.append(Commit(self._clock.now, first.key.pk.removeprefix("CASE#"), tuple(writes), asked))
         for write in writes:
             if isinstance(write, Put):
-                if write.key.sk.startswith("J#"):
+                if new and write.key in new:
                     self._inserted(write.item)
                 look = write.item.get("look_at")
+            elif isinstance(write, Delete):
+                if write.key.pk.startswith("EVENT#"):
+                    self.given_up.add(write.key)
+                continue
             elif isinstance(write, Update):
                 look = write.set.get("look_at")
                 if write.copy.get("look_at"):

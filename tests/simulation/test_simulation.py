@@ -7,30 +7,39 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from functions.cases import events, keys
+from events.catalog import CATALOG
+from functions.cases import events, faults, keys, quarantine, sweep
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.follow import Answer, dispatch
 from functions.cases.ports import Services
-from functions.cases.store import load_case
+from functions.cases.store import Place, load_case
 from functions.cases.table import Check, Item, Key, Page, Put, Update, Write, WriteRefused
 from functions.emr import sync
+from functions.emr.attempt import Attempt, Wait
 from functions.emr.client import FhirClient
+from functions.emr.filing import DOCUMENT_TYPE
+from functions.emr.ledger import LedgerStatus
 from functions.emr.looking import Look
+from functions.emr.ordering import ORDER_TYPE
 from functions.emr.results import Resource, UpdateResult
+from functions.follow import handler as follow_handler
 from statemachines.machine import Machine
 from tests.simulation import hospital
-from tests.simulation.dice import Fault
+from tests.simulation import run as simulation_run
+from tests.simulation.dice import Dice, Fault
 from tests.simulation.emr import Emr
+from tests.simulation.evidence import gathered
 from tests.simulation.run import EVERY, WITHOUT_THE_SWEEP, hospital_of, played, run
 from tests.simulation.shrink import alike, command, shrunk, story_of
-from tests.simulation.story import LEAST_EVENTS, Kind, tell
+from tests.simulation.story import LEAST_EVENTS, START, Kind, Sent, Story, raw_event, tell
 from tests.simulation.table import DisorderlyTable
 
 SEEDS = int(os.environ.get("BATON_SEEDS", "150"))
@@ -84,7 +93,9 @@ def test_runs_are_as_disorderly_as_they_claim() -> None:
     assert set(Fault) - set(faults) == set()
     outcomes = {"moved", "recorded", "ignored", "deferred", "held_early", "refused", "duplicate"}
     mended = {"mended overdue", "mended signalled", "mended restarted", "mended early_expired"}
-    assert (outcomes | mended) - set(answers) == set()
+    works = {"confirm_order confirmed", "confirm_order missing", "send_order sent", "send_order undone"}
+    works |= {"recall_order recalled", "file_documentation sent", "confirm_documentation confirmed"}
+    assert (outcomes | mended | works) - set(answers) == set()
 
 
 # ── a removed guard is found ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,11 +135,13 @@ CONDITIONS: dict[str, Touch] = {
 RARELY_MISSED: dict[str, Touch] = {
     "the generation of a park": _without(_parks, "generation"),
 }
-"""What these forbid happens seldom: it takes more seeds to find them missing.
+"""What these forbid happens seldom: it takes more seeds to find them missing."""
 
-The condition on a ledger row's attempt is not among them. Two attempts on one row would have to begin between one's read and
-its write, and the queue hands out one batch of a case at a time, for longer than write-back may take.
-"""
+HURRIED: Mapping[Fault, float] = {Fault.LATE_INVOCATION: 0.7, Fault.EMR_SLOW: 1.0}
+"""Step Functions is quicker to give an invocation up than the EMR is to answer: attempts of one step overlap."""
+
+LAGGING: Mapping[Fault, float] = {Fault.EMR_UNKNOWN: 0.5, Fault.EMR_SEARCH_LAGS: 0.9}
+"""Answers are lost, and a search does not show yet what was done."""
 
 
 def _wrong(seed: int, *, sweeps: bool = True) -> list[str]:
@@ -174,21 +187,22 @@ def test_what_the_emr_was_noted_to_show_never_goes_back(guarded: bool, monkeypat
 
     Nothing else shows this guard: the queue hands out one batch of a case at a time, for longer than write-back may take.
     """
-    update = DisorderlyTable.update
+    write = DisorderlyTable.write
 
-    def also_done_late(self: DisorderlyTable, asked: Update) -> Item:
-        if asked.key.sk.startswith(keys.MIRROR):
+    def also_done_late(self: DisorderlyTable, writes: Sequence[Write]) -> None:
+        asked = writes[0]
+        if isinstance(asked, Update) and asked.key.sk.startswith(keys.MIRROR):
             late = asked if guarded else replace(asked, conditions=())
 
             def again() -> None:
                 with suppress(WriteRefused):
-                    self.memory.update(late)
+                    self.memory.write((late,))
 
             if asked.set["shown"] % 2:
                 self._clock.after(300, again)
-        return update(self, asked)
+        write(self, writes)
 
-    monkeypatch.setattr(DisorderlyTable, "update", also_done_late)
+    monkeypatch.setattr(DisorderlyTable, "write", also_done_late)
     found = _found(sweeps=False, seeds=20)  # the sweep would have it written again
     assert found is None if guarded else found is not None and "noted to show" in found
 
@@ -262,7 +276,7 @@ def test_the_fence_before_an_older_generation_is_missed(monkeypatch: pytest.Monk
         row = load_case(services, str(request["case"]))
         return dispatch(services, request if row is None else {**request, "generation": row.generation})
 
-    monkeypatch.setattr(hospital, "dispatch", unfenced)
+    monkeypatch.setattr(follow_handler, "dispatch", unfenced)
     assert _found() is not None
 
 
@@ -282,9 +296,180 @@ def test_the_look_into_the_emr_after_an_unknown_answer_is_missed(monkeypatch: py
     assert _found() is not None
 
 
+# ── an EMR that does not know If-None-Exist ──────────────────────────────────────────────────────────────────────────────
+
+
+def _too_many(seed: int, likely: Mapping[Fault, float]) -> int:
+    """How many documents and orders are there too many until the daily look, though nobody died."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation_run, "likelihoods", lambda _: likely)
+        begun = hospital_of(seed)
+    begun.emr._knows_if_none_exist = False
+    played(begun)
+    kinds = (DOCUMENT_TYPE, ORDER_TYPE)
+    return sum(begun.answers[f"{kind} {hospital.UNTIL_THE_DAILY_LOOK}"] for kind in kinds)
+
+
+def _kept_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    def keeps(self: Attempt, resource_id: str, version: str | None, wait: Wait) -> bool:  # noqa: ARG001
+        self.record(LedgerStatus.WRITTEN, resource_id, version)
+        return True
+
+    patch.setattr(Attempt, "keeps", keeps)
+
+
+def _recorded_by_whoever_comes(patch: pytest.MonkeyPatch) -> None:
+    update = MemoryTable.update
+
+    def unguarded(self: MemoryTable, asked: Update) -> Item:
+        if asked.key.sk.startswith("EMR#"):
+            asked = replace(asked, conditions=tuple(c for c in asked.conditions if c.attribute != "attempt"))
+        return update(self, asked)
+
+    patch.setattr(MemoryTable, "update", unguarded)
+
+
+def _created_without_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Attempt, "let_come_to_light", lambda *_: False)
+
+
+@pytest.mark.parametrize(
+    ("remove", "likely"),
+    [(_kept_all_the_same, HURRIED), (_recorded_by_whoever_comes, HURRIED), (_created_without_waiting, LAGGING)],
+    ids=["what a late attempt made is taken back", "the ledger row's attempt", "the wait for a search"],
+)
+def test_what_keeps_documents_and_orders_single_is_missed(
+    remove: Callable[[pytest.MonkeyPatch], None], likely: Mapping[Fault, float]
+) -> None:
+    for seed in range(4 * GUARD_SEEDS):
+        with pytest.MonkeyPatch.context() as patch:
+            remove(patch)
+            missed = _too_many(seed, likely)
+        if missed:
+            assert _too_many(seed, likely) == 0
+            return
+    pytest.fail("nobody missed it")
+
+
 def test_a_sweep_that_looks_at_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hospital.Hospital, "_look_booked", lambda *_: None)
     assert _found() is not None
+
+
+# ── outages, timers, the course that an event belongs to ─────────────────────────────────────────────────────────────────
+
+
+def _only(**likely: float) -> Callable[[int], Mapping[Fault, float]]:
+    return lambda _: {Fault(name): chance for name, chance in likely.items()}
+
+
+def test_an_event_is_told_to_all_though_one_cannot_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The executions of one state machine are away for minutes."""
+    monkeypatch.setattr(simulation_run, "likelihoods", _only(away_machine=1.0))
+    assert _found(seeds=20) is None
+    monkeypatch.setattr(faults.Faults, "kept", lambda _: nullcontext())
+    found = _found()
+    assert found is not None
+    assert "is not told, since another cannot be followed" in found
+
+
+def test_dead_letters_are_redriven_after_an_outage() -> None:
+    redriven = 0
+    for seed in range(40):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(simulation_run, "likelihoods", _only(away_table=1.0, away_machine=1.0))
+            begun = hospital_of(seed)
+        assert played(begun) == []
+        redriven += begun.events.redriven
+    assert redriven > 0
+
+
+@pytest.mark.parametrize("fault", ["timer_lost", "timer_late"])
+def test_a_deadline_whose_timer_does_not_fire_is_decided_by_the_sweep(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation_run, "likelihoods", _only(**{fault: 1.0}))
+    assert _found(seeds=20) is None
+    if fault == "timer_lost":
+        monkeypatch.setattr(sweep, "decide_overdue", lambda *_: None)
+        assert _found(seeds=20) is not None
+
+
+def test_what_happened_in_a_case_that_has_ended_does_not_wait_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = Place.of
+    monkeypatch.setattr(Place, "of", lambda row: of(row)._replace(ended=None))
+    found = _found(seeds=4 * GUARD_SEEDS)
+    assert found is not None
+    assert " is of " in found
+
+
+def test_what_comes_into_quarantine_uncounted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "measured", lambda _: [])
+    found = _found(seeds=10)
+    assert found is not None
+    assert found.startswith("in quarantine")
+
+
+# ── corrections, in any order ────────────────────────────────────────────────────────────────────────────────────────────
+
+LABORATORY: Mapping[str, Mapping[str, Any]] = {
+    "critical_result_reported": {"result_id": "R1", "potassium_mmol_l": 7.1},
+    "result_corrected": {"result_id": "R1", "potassium_mmol_l": 6.9},
+    "result_withdrawn": {"result_id": "R1", "reason": "haemolysed"},
+    "result_verified": {"result_id": "R1"},
+    "result_called": {"result_id": "R1", "recipient_id": "MD-1", "cares_for_patient": True},
+}
+REPORTED, CORRECTED, WITHDRAWN = "critical_result_reported", "result_corrected", "result_withdrawn"
+TOLD = (REPORTED, "result_verified", "result_called")
+
+
+OVERTAKEN = pytest.mark.xfail(
+    strict=True,
+    reason="of a correction and a withdrawal, the one that arrives last wins, not the one that happened last",
+)
+
+
+def _told_in(order: Sequence[int], types: Sequence[str], *, apart: float) -> tuple[object, object]:
+    """What is known of a result in the end: where its case is, and its value; told of in this order, so far apart.
+
+    Of a result that was withdrawn before anybody was told, the value is nothing that anybody asks for.
+    """
+    sent = []
+    for place, number in enumerate(order):
+        type, at = types[number], START + 10 * number
+        data = dict(LABORATORY[type])
+        if type == "result_corrected":
+            data["potassium_mmol_l"] -= number / 10
+        by = ("LAB-ALDER", "LAB") if CATALOG[type].needs_actor else None
+        about = {"facility": "northfield", "patient": "PAT-0001", "encounter": "ENC-0001"}
+        raw = raw_event(type, id=f"ev-{number}", at=at, by=by, data=data, **about)
+        sent.append(Sent(START + 60 + place * apart, f"ev-{number}", raw, Kind.VALID))
+    begun = hospital.Hospital(Story(tuple(sent), (), START + 120), Dice(0, {}))
+    assert played(begun) == []
+    cases = gathered(begun).cases
+    newest = max(cases, key=lambda case: case.row.opened_at)  # a case that re-opens another begins after it
+    value = newest.row.case.facts["potassium"].value
+    return newest.row.state, None if newest.row.state == "withdrawn" else value
+
+
+@pytest.mark.parametrize("apart", [1.0, 30.0])
+@pytest.mark.parametrize(
+    ("told", "then"),
+    [
+        ((), (REPORTED, CORRECTED, CORRECTED)),
+        ((), (REPORTED, CORRECTED, WITHDRAWN)),
+        pytest.param((), (REPORTED, WITHDRAWN, CORRECTED), marks=OVERTAKEN),
+        (TOLD, (CORRECTED, CORRECTED)),
+        pytest.param(TOLD, (CORRECTED, WITHDRAWN), marks=OVERTAKEN),
+        pytest.param(TOLD, (WITHDRAWN, CORRECTED), marks=OVERTAKEN),
+        pytest.param(TOLD, (CORRECTED, WITHDRAWN, CORRECTED), marks=OVERTAKEN),
+    ],
+)
+def test_corrections_come_to_the_same_in_any_order(told: Sequence[str], then: Sequence[str], apart: float) -> None:
+    first, rest = tuple(range(len(told))), range(len(told), len(told) + len(then))
+    orders = [(*first, *order) for order in permutations(rest)]
+    found = {order: _told_in(order, (*told, *then), apart=apart) for order in orders}
+    assert len(set(found.values())) == 1, found
 
 
 # ── a failing seed repeats and shrinks ───────────────────────────────────────────────────────────────────────────────────

@@ -299,11 +299,20 @@ def journaled(gym: Gym) -> Attempt:
 
 def mirror(gym: Gym) -> Attempt:
     """The EMR is brought in line with a case that it shows already."""
+    return _brought(gym, {"seq": 1})
+
+
+def check(gym: Gym) -> Attempt:
+    """The EMR is searched for all that it has of a case."""
+    return _brought(gym, {"seq": 1, "check": True})
+
+
+def _brought(gym: Gym, asked: Mapping[str, Any]) -> Attempt:
     row = gym.ward.unfollowed("ordered")
     written = f'"case":"{row.id}"'
     began = row.opened_at - 1
     gym.ward.eventually(lambda: True if written in gym.lambdas.log(Actor.WRITEBACK, began) else None)
-    return gym.invoking(Actor.WRITEBACK, from_queue({"case": row.id, "seq": 1}, group=row.id))
+    return gym.invoking(Actor.WRITEBACK, from_queue({"case": row.id, **asked}, group=row.id))
 
 
 # ── reconcile ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -456,6 +465,7 @@ EXERCISES: Mapping[tuple[Actor, str, On], Exercise] = {
     (Actor.RELAY, "kms:Decrypt", On.KEY): pass_on,
     (Actor.RELAY, "kms:GenerateDataKey", On.KEY): pass_on,
     **dict.fromkeys(((Actor.WRITEBACK, v, On.TABLE) for v in _on_table("GetItem UpdateItem")), mirror),
+    (Actor.WRITEBACK, "dynamodb:Query", On.TABLE): check,
     (Actor.WRITEBACK, "kms:Decrypt", On.KEY): mirror,
     **_poll(Actor.WRITEBACK, On.WRITEBACK, _anew),
     **dict.fromkeys(

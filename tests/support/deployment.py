@@ -96,9 +96,10 @@ class Deployment:
         id = event.pop("id", None) or f"event-{next(self._ids)}"
         return message(type, at=self.now if at is None else at, id=id, **{"encounter": "E-1", **event})
 
-    def intake(self, *bodies: str) -> list[str]:
-        """A batch of messages for intake; returns the ids ("m-0", …) of those to be delivered again."""
-        return failed(self.call("intake", {"Records": [sqs_record(f"m-{n}", body) for n, body in enumerate(bodies)]}))
+    def intake(self, *bodies: str, receives: int = 1) -> list[str]:
+        """A batch of messages for intake, which got each so often; returns the ids ("m-0", …) of those to be delivered again."""
+        records = [sqs_record(f"m-{n}", body, receives=receives) for n, body in enumerate(bodies)]
+        return failed(self.call("intake", {"Records": records}))
 
     def staff(self, facility: str = "northfield") -> None:
         """Put one person in each role on shift for a day."""
@@ -169,10 +170,10 @@ def failed(answer: Mapping[str, Any]) -> list[str]:
     return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
 
 
-def sqs_record(id: str, body: str, *, group: str | None = None) -> dict[str, Any]:
+def sqs_record(id: str, body: str, *, group: str | None = None, receives: int = 1) -> dict[str, Any]:
     """A message as Lambda gets it from SQS."""
     attributes = {
-        "ApproximateReceiveCount": "1",
+        "ApproximateReceiveCount": str(receives),
         "SentTimestamp": "1772438400000",
         "SenderId": "AIDA",
         "ApproximateFirstReceiveTimestamp": "1772438400000",

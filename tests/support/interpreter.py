@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from statemachines.case import Case, Occurrence
+from statemachines.case import Case, Occurrence, following
 from statemachines.decide import Decision, Move, Progress, advance
 from statemachines.definition import StateKind
 from statemachines.machine import Machine
@@ -54,12 +54,19 @@ class Interpreter:
 
     def would(self, event: Occurrence, now: float) -> Decision:
         """What would become of an occurrence."""
-        return advance(self.machine, self.case, event, now).decision
+        return advance(self.machine, self._case_for(event), event, now).decision
+
+    def _case_for(self, event: Occurrence) -> Case:
+        """The case, or the one that could follow it after its end."""
+        return following(self.case) if self.ended and event.type in self.machine.reopening else self.case
 
     def take(self, event: Occurrence, now: float) -> Progress:
-        """Take one occurrence and all that it leads to."""
-        progress = advance(self.machine, self.case, event, now)
-        self.case = progress.case
+        """Take one occurrence and all that it leads to. What re-opens the case begins another in its place."""
+        progress = advance(self.machine, self._case_for(event), event, now)
+        if self.ended and progress.moves:
+            self.visits = []
+        if not self.ended or progress.moves:
+            self.case = progress.case
         if progress.moves:
             self._moved(progress.moves, now)
         else:

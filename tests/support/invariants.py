@@ -78,10 +78,13 @@ def unbroken(world: World, row: CaseRow) -> list[str]:
 
 
 def steps_join(world: World, row: CaseRow) -> list[str]:
-    """Each visit leaves the state that the one before entered, under a transition that the definition has there."""
+    """Each visit leaves the state that the one before entered, under a transition that the definition has there.
+
+    The first visit of a case that re-opens leaves the end of the one before it.
+    """
     definition = world.services.library.machine(row.workflow, row.version, row.facility, row.policy).definition
     by_id = {transition.id: transition for transition in definition.transitions}
-    wrong, here = [], None
+    wrong, here = [], None if row.earlier is None else world.row(keys.meta(row.earlier))["state"]
     for visit in read_all(world.table, keys.case_pk(row.id), "V#"):
         transition = by_id[visit["transition"]]
         expected = transition.target or here

@@ -81,7 +81,7 @@ class Walker:
             if took - self.taken:
                 kept = len(steps)
             self.taken |= took
-            if running.ended and chance.random() < 0.7:
+            if running.ended and not self._wanted(running.case.state) and chance.random() < 0.7:
                 break
         return Trace(case, roster, tuple(steps[:kept]))
 
@@ -112,7 +112,8 @@ class Walker:
             arrow = (move.transition, move.source)
             found.add(arrow)
             fresh, ends = arrow not in self.taken, move.target in self._ends
-            far = FAR if ends else 1 + distances.get(move.target, FAR - 2)
+            over = ends and move.target not in distances
+            far = FAR if over else 1 + distances.get(move.target, FAR - 2)
             rated.append((0 if fresh and (not ends or chance.random() < ENDING) else far, event))
         for arrow in self._wanted(running.case.state) - found:
             self._in_vain[arrow] += 1

@@ -76,7 +76,8 @@ class Site:
         return self.emr.search("DocumentReference", identifier=f"{DOCUMENTS}|{self.document_id().source_id}")
 
     def file(self) -> object:
-        return file_document(self.client, self.ledger, a_document(id=self.document_id()), at=datetime.now(UTC))
+        document = a_document(id=self.document_id())
+        return file_document(self.client, self.ledger, document, at=datetime.now(UTC), wait=lambda _: None)
 
     def confirm(self) -> object:
         return confirm_document(self.client, self.ledger, a_document(id=self.document_id()), at=datetime.now(UTC))

@@ -180,6 +180,7 @@ def test_an_execution_that_grows_old_while_it_waits_is_replaced_by_the_sweep() -
     world.following.run()
     assert [entry["reason"] for entry in continuations(world, world.case().id)] == ["age"]
     assert execution(world, 1).status == "SUCCEEDED"
+    world.mirrors.show(world.case())
     assert mend(world.services, world.case().id, world.mirrors).mended is Mended.NOTHING
     assert violations(world) == []
 

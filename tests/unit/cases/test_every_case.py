@@ -29,7 +29,7 @@ LAB = "critical_lab"
 LAB_BY, RN, REGISTRATION = "LAB-ALDER:LAB", "RN-ALDER:RN", "ADT-1:REGISTRATION"
 
 
-class Died(RuntimeError):
+class Died(BaseException):
     """The process dies in the middle."""
 
 

@@ -29,6 +29,8 @@ def running(table: Between | None = None) -> World:
 
 
 def look(world: World) -> Mended:
+    """Look at the one case, which the EMR shows as it is."""
+    world.mirrors.show(world.case())
     return mend(world.services, world.case().id, world.mirrors).mended
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.commit import FOLLOW_WITHIN_SECONDS
+from functions.cases.commit import FOLLOW_WITHIN_SECONDS, LOOK_AGAIN_SECONDS
 from functions.cases.lifespan import Lifespan
 from functions.cases.quarantine import quarantined
 from functions.cases.rows import occurrence_item
@@ -131,7 +131,7 @@ def test_an_ended_case_whose_execution_is_signalled_is_looked_at_soon() -> None:
 def test_an_ended_case_that_the_emr_does_not_show_is_looked_at_in_a_few_minutes() -> None:
     world = ended()
     world.now += 61
-    assert look(world) is Mended.NOTHING
+    assert look(world) is Mended.MIRROR_ASKED
     assert look_at(world) == world.now + LOOK_FOR_MIRROR_SECONDS
 
 
@@ -190,12 +190,18 @@ def test_a_checklist_that_a_full_commit_left_complete_is_taken_up_by_the_sweep()
 
 def test_an_emr_that_does_not_show_an_open_case_is_asked() -> None:
     world = running()
-    row = world.case()
-    assert look(world) is Mended.NOTHING
-    assert [case for case, _ in world.mirrors.asked] == [row.id]
+    row, due = world.case(), world.case().case.due
+    assert due is not None
+    for times in (1, 2, 3):
+        assert look(world) is Mended.MIRROR_ASKED
+        assert look_at(world) == world.now + LOOK_FOR_MIRROR_SECONDS, "again in a few minutes, and not within the hour"
+        assert len(set(world.mirrors.asked)) == times, "each is another message, or the queue would drop it"
+        world.now += LOOK_FOR_MIRROR_SECONDS
+    assert {case for case, _ in world.mirrors.asked} == {row.id}
     world.mirrors.show(row)
     world.mirrors.asked.clear()
     assert look(world) is Mended.NOTHING
+    assert look_at(world) == min(due + 60, world.now + LOOK_AGAIN_SECONDS)
     assert world.mirrors.asked == []
 
 
@@ -233,6 +239,7 @@ def test_an_execution_that_has_not_come_to_its_first_wait_is_not_replaced_for_th
     row = world.case()
     assert (row.visit, row.parked_visit) == (2, 0)
     world.live(Lifespan(waits=1, seconds=1e9))
+    world.mirrors.show(row)
     assert look(world) is Mended.NOTHING
     assert world.case().generation == 1
 
@@ -255,6 +262,7 @@ def test_the_sweep_ends_with_the_case_as_it_was() -> None:
     """A look that finds nothing changes nothing but when to look."""
     world = running()
     before = world.case()
+    world.mirrors.show(before)
     assert look(world) is Mended.NOTHING
     assert world.case() == before
     assert violations(world) == []

@@ -38,3 +38,15 @@ def test_a_task_that_is_not_as_the_case_says_is_not_handed_on() -> None:
     with pytest.raises(Contention):
         claim(world.services, world.command(RT))
     assert world.row(task) == before
+
+
+def test_a_task_that_is_not_as_the_case_says_is_not_closed() -> None:
+    """As after a restored backup: what happened to it meanwhile is not written over."""
+    world = running()
+    row = world.case()
+    task = keys.task(row.id, row.visit)
+    world.table.update(Update(task, set={"status": "done", "closed_by": "history"}))
+    before = world.row(task)
+    with pytest.raises(Contention):
+        world.place("assessment_completed", by=RT)
+    assert world.row(task) == before

@@ -12,6 +12,8 @@ from functions.cases.merging import MAX_MERGES, MERGED_INTO, survivor_of
 from functions.cases.outcome import Placed
 from functions.cases.rows import CaseRow
 from functions.cases.table import Key, Put
+from functions.cases.telemetry import Measure
+from functions.relay.measures import measures_of
 from statemachines.definition import Correlation, Unplaced
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON
@@ -83,6 +85,9 @@ def test_a_survivor_with_an_open_case_keeps_it_and_the_journal_calls_for_a_perso
     merge(made, "P-1", "P-9")
     entry = made.journal(ours.id)[-1]
     assert (entry["kind"], entry["event"], entry["reason"]) == ("recorded", "patient_merged", "two_cases_after_merge")
+    assert Measure("TwoCasesAfterMerge", 1, "Count", {}) in measures_of(entry), (
+        "an alarm rings, since it is nobody's task"
+    )
     assert (case(made, ours.id).patient, case(made, ours.id).correlation) == ("P-9", key(made, "P-1"))
     assert (see(made, "P-9").case, see(made, "P-1").case) == (theirs.id, ours.id)
     assert violations(made) == []

@@ -207,7 +207,7 @@ def test_a_held_event_whose_case_ended_at_once_does_not_spoil_the_opening_event(
     assert world.state() == "cancelled"
     mark = world.mark("early")
     assert mark is not None
-    assert mark["outcome"] == "held_early", "the sweep gives it up when its time is over"
+    assert (mark["outcome"], mark["reason"]) == ("refused", "case_ended"), "it happened before that end"
 
 
 # ── without a case ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -329,6 +329,77 @@ def test_a_late_event_of_a_closed_case_is_refused_there_and_journaled() -> None:
     assert (late.outcome, late.reason, late.case) == ("refused", "case_ended", case)
     assert world.journal(case)[-1]["reason"] == "case_ended"
     assert violations(world) == []
+
+
+def test_what_happened_before_the_end_is_not_kept_for_the_next_case() -> None:
+    world = staffed("northfield")
+    case = cancelled(world)  # a minute ago
+    late = world.place("assessment_completed", by=RT, at=world.now - 90, id="late", spo2_percent=95)
+    assert (late.outcome, late.reason, late.case) == ("refused", "case_ended", case)
+    assert world.journal(case)[-1]["reason"] == "case_ended"
+    ordered(world)
+    world.now += 60
+    world.place("oxygen_changed", by=RN, flow_l_min=2, spo2_percent=91)
+    assert world.path(world.cases()[-1].id) == ["ordered", "assessment_due"], "nobody has assessed this patient yet"
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(0, "refused"), (1, "held_early")])
+def test_what_happened_after_the_end_waits_for_the_next_case(seconds: float, outcome: str) -> None:
+    world = staffed("northfield")
+    ended = world.row(Key(world.cases()[0].correlation, keys.OPEN)) if cancelled(world) else {}
+    assert ended["closed_at"] == ended["ended"] == world.now - 60
+    placed = world.place("assessment_completed", by=RT, at=ended["ended"] + seconds, id="early", spo2_percent=95)
+    assert placed.outcome == outcome
+
+
+def test_what_ended_it_counts_not_when_it_was_heard_of() -> None:
+    world = staffed("northfield")
+    ordered(world)
+    world.now += 600
+    world.place("order_cancelled", by=MD, reason="a mistake", at=world.now - 300)
+    placed = world.place("assessment_completed", by=RT, at=world.now - 60, spo2_percent=95)
+    assert placed.outcome == "held_early", "it happened after the end, and may belong to an order that is still to come"
+
+
+def reopened() -> tuple[World, str, float]:
+    """A case that was cancelled, and the next one under its key; the first one's id, and when what ended it happened."""
+    world = staffed("northfield")
+    first = cancelled(world)
+    ended = world.row(Key(world.case().correlation, keys.OPEN))["ended"]
+    ordered(world)
+    world.now += 60
+    world.place("oxygen_changed", by=RN, flow_l_min=2)
+    assert world.path(world.cases()[-1].id) == ["ordered", "assessment_due"]
+    return world, first, ended
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(-30, True), (0, True), (1, False)])
+def test_what_happened_in_the_case_before_does_not_count_in_the_open_one(seconds: float, refused: bool) -> None:
+    world, first, ended = reopened()
+    late = world.place("assessment_completed", by=RT, at=ended + seconds, spo2_percent=95)
+    second = world.cases()[-1].id
+    assert (late.case, late.outcome) == ((first, "refused") if refused else (second, "moved"))
+    assert (world.path(second)[-1] == "assessment_due") is refused
+    assert violations(world) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("patient_transferred", {"to_unit": "U2"}),
+        ("patient_discharged", {}),
+        ("patient_died", {}),
+        ("care_plan_updated", {"hypercapnic_risk": True, "target_spo2_low": 88, "target_spo2_high": 92}),
+        ("oxygen_ordered", {"order_id": "O2", "age_years": 70}),
+    ],
+)
+def test_what_is_said_of_the_patient_and_what_opens_cases_is_for_the_open_one_however_late(
+    event: str, data: dict[str, Any]
+) -> None:
+    world, _, ended = reopened()
+    late = world.place(event, by=MD, at=ended - 30, **data)
+    assert late.case == world.cases()[-1].id
 
 
 def test_the_same_key_may_open_again_and_the_old_case_stays_as_it_was() -> None:

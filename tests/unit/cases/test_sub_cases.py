@@ -187,6 +187,35 @@ def test_a_crash_before_the_sub_case_s_execution_starts_heals_in_the_sweep() -> 
     assert wrong(ward) == []
 
 
+def test_a_crash_before_the_sub_case_s_execution_starts_heals_when_the_event_comes_again() -> None:
+    ward = about_to_order()
+    with unreachable_for(ward, "kit"), pytest.raises(StepFunctionsDown):
+        order(ward)
+    assert (ward.kit.state, ward.followed(ward.kit.id)) == ("sent", [])
+    order(ward)
+    assert ward.followed(ward.kit.id) == ["sent"]
+    assert wrong(ward) == []
+
+
+def test_a_sub_case_s_end_that_nobody_told_heals_when_the_parent_s_event_comes_again() -> None:
+    """Its place is free by then, and its mark says that it has been opened."""
+    ward = about_to_order()
+    order(ward)
+    lost(ward, lambda: ward.send_on("equipment_delivered", RN, place="home"))
+    assert (ward.kit.state, ward.parent.state) == ("delivered", "ordering")
+    order(ward)
+    assert (ward.parent.state, len(ward.kits)) == ("gone", 1)
+    assert wrong(ward) == []
+
+
+def test_a_sub_case_that_was_opened_and_does_not_exist_is_a_fault() -> None:
+    ward = Ward().ordered()
+    kit = ward.kit.id
+    ward.table.write((Delete(keys.meta(kit)),))
+    with pytest.raises(LookupError, match=f"{kit} was opened for another, and does not exist"):
+        settle(ward.services, ward.parent)
+
+
 def test_two_that_settle_at_once_open_one() -> None:
     table = Between(MemoryTable())
     ward = Ward(leaving(needed=2), table=table).prepared()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -13,19 +13,21 @@ from functions.cases.outcome import Placed
 from functions.cases.quarantine import quarantined
 from functions.cases.sweep import (
     CHECK_EMR_SECONDS,
+    CONTENDED_SECONDS,
     LOOK_FOR_MIRROR_SECONDS,
     Looked,
     Mended,
+    SweepFaults,
     _look_again,
     mend,
     mend_followed,
     sweep,
 )
-from functions.cases.table import Delete, Index, Key, Update
+from functions.cases.table import Contention, Delete, Index, Key, Update, Write
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, courses, play, staffed
 from tests.support.invariants import violations
-from tests.support.tables import Between, touches
+from tests.support.tables import Between, Through, touches
 from tests.support.world import StepFunctionsDown, World
 
 RT, RN, MD = (PERSON[role] for role in ("RT", "RN", "PROVIDER"))
@@ -73,6 +75,7 @@ def test_a_case_that_needs_nothing_is_looked_at_again_after_its_deadline() -> No
     assert due is not None
     world.now = due - 1800
     world.table.update(Update(keys.meta(world.case().id), set={"look_at": world.now}))
+    world.mirrors.show(world.case())
     before = world.journal(world.case().id)
     assert mended(world) == [Mended.NOTHING]
     assert look_at(world) == due + 60
@@ -177,7 +180,7 @@ def test_an_emr_that_does_not_show_the_end_of_a_case_is_asked_again_until_it_doe
     play(ended, courses(OXYGEN, "northfield")["T-05", "ordered"], "northfield")
     for times in (1, 2):
         ended.now += LOOK_FOR_MIRROR_SECONDS + 1
-        assert mended(ended) == [Mended.NOTHING]
+        assert mended(ended) == [Mended.MIRROR_ASKED]
         assert len(set(ended.mirrors.asked)) == times
     ended.mirrors.show(ended.case())
     ended.now += LOOK_FOR_MIRROR_SECONDS + 1
@@ -220,6 +223,7 @@ def test_a_case_that_ended_is_told_to_its_execution() -> None:
     lost(world, lambda: world.place("order_cancelled", by=MD, reason="a mistake"))
     world.now += 61
     assert mended(world) == [Mended.SIGNALLED]
+    world.mirrors.show(world.case())
     world.now += 61
     assert mended(world) == [Mended.NOTHING]
     assert violations(world) == []
@@ -243,8 +247,18 @@ def test_an_overdue_case_moves_though_no_timer_fires() -> None:
     world.now = due + 61
     assert mended(world) == [Mended.OVERDUE]
     assert world.state() == "escalated"
-    assert world.journal(world.case().id)[-1]["missed_deadline"] is True
+    (*_, entry) = world.journal(world.case().id)
+    assert entry["missed_deadline"] is True
+    assert entry["decided_by"] == "sweep: no timer had fired"
     assert violations(world) == []
+
+
+def test_a_deadline_whose_timer_fired_does_not_bear_the_sweeps_name() -> None:
+    world = running()
+    world.pass_time(2 * 3600)
+    missed = [entry for entry in world.journal(world.case().id) if entry["missed_deadline"]]
+    assert missed
+    assert [entry for entry in missed if "decided_by" in entry] == []
 
 
 def test_a_system_step_that_takes_too_long_is_owned_by_somebody() -> None:
@@ -318,8 +332,9 @@ def test_a_held_event_that_was_placed_meanwhile_needs_nothing() -> None:
     held(world)
     (place,) = [key for key in world.snapshot() if key.sk.startswith("EARLY#")]
     world.table.write((Delete(place),))
-    assert _look_again(world.services, world.mirrors, place) == Looked(None, Mended.NOTHING)
-    assert _look_again(world.services, world.mirrors, keys.meta("0" * 32)) == Looked("0" * 32, Mended.NOTHING)
+    for gone, looked in ((place, None), (keys.meta("0" * 32), "0" * 32)):
+        hint = {"pk": gone.pk, "sk": gone.sk, "look_at": world.now}
+        assert _look_again(world.services, world.mirrors, hint) == Looked(looked, Mended.NOTHING)
 
 
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -336,11 +351,36 @@ def test_a_row_that_cannot_be_looked_at_holds_up_no_other() -> None:
     world.table.write((Delete(keys.visit(broken, 1)),))
     world.now += 61
     looked: list[Looked] = []
-    with pytest.raises(ExceptionGroup) as faults:
+    with pytest.raises(SweepFaults) as faults:
         looked.extend(sweep(world.services, world.mirrors))
     assert [type(fault) for fault in faults.value.exceptions] == [LookupError]
     world.following.run()
     assert len(world.following.executions) == 11
+
+
+class Contended(Through):
+    """Whoever writes the row of one case finds somebody else at it, and so for ever."""
+
+    case = ""
+
+    def write(self, writes: Sequence[Write]) -> None:
+        if any(write.key == keys.meta(self.case) for write in writes) and not _only_later(writes):
+            raise Contention
+        self.table.write(writes)
+
+
+def _only_later(writes: Sequence[Write]) -> bool:
+    return len(writes) == 1 and isinstance(writes[0], Update) and bool(writes[0].conditions[0].attribute == "look_at")
+
+
+def test_a_row_that_somebody_is_always_at_does_not_stay_the_first_of_every_run() -> None:
+    table = Contended(MemoryTable())
+    world = running(staffed("northfield", table=table))
+    table.case = world.case().id
+    world.table.update(Update(keys.meta(table.case), set={"look_at": world.now}))
+    assert mended(world) == [Mended.NOTHING]
+    assert look_at(world) == world.now + CONTENDED_SECONDS
+    assert world.sweep() == []
 
 
 def test_a_sweep_looks_at_a_bounded_number_of_rows() -> None:

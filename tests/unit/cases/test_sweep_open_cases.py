@@ -35,6 +35,8 @@ def mended(world: World) -> list[Mended]:
 
 
 def look(world: World) -> Mended:
+    """Look at the one case, which the EMR shows as it is."""
+    world.mirrors.show(world.case())
     return mend(world.services, world.case().id, world.mirrors).mended
 
 
@@ -132,6 +134,7 @@ def test_the_end_of_a_shift_is_looked_for_when_it_comes_and_every_hour() -> None
     until = world.now + 1200
     world.table.update(Update(keys.staff("northfield", task.person), set={"until": until}))
     world.table.update(Update(keys.meta(case), set={"look_at": world.now}))
+    world.mirrors.show(world.case())
     world.sweep()
     at = world.row(keys.meta(case))["look_at"]
     due = world.case().case.due
@@ -161,6 +164,7 @@ def test_a_sub_case_that_never_opened_is_opened(monkeypatch: pytest.MonkeyPatch)
     assert mend(hospital.services, plan.id, hospital.mirrors) == Looked(plan.id, Mended.RELATIVES_TOLD)
     hospital.following.run()
     assert hospital.of("home_oxygen_order").parent is not None
+    hospital.mirrors.show(hospital.of("home_oxygen"))
     assert mend(hospital.services, plan.id, hospital.mirrors) == Looked(plan.id, Mended.NOTHING)
 
 
@@ -175,7 +179,21 @@ def test_a_parent_that_never_learned_how_its_sub_case_ended_is_told(monkeypatch:
     before = hospital.of("home_oxygen").seq
     assert mend(hospital.services, order.id, hospital.mirrors) == Looked(order.id, Mended.RELATIVES_TOLD)
     assert hospital.of("home_oxygen").seq > before
+    hospital.mirrors.show(child)
     assert mend(hospital.services, order.id, hospital.mirrors) == Looked(order.id, Mended.NOTHING)
+
+
+def test_a_parent_that_is_told_when_it_is_looked_at_itself_was_told_and_answered_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hospital = ordering()
+    with monkeypatch.context() as crashed:
+        crashed.setattr("functions.cases.settle._report", lambda *_: None)
+        hospital.tell("home_oxygen_order", "home_oxygen_order_cancelled", "CASE_MANAGER", reason="no")
+    plan = hospital.of("home_oxygen")
+    assert plan.state == "ordering"
+    assert mend(hospital.services, plan.id, hospital.mirrors) == Looked(plan.id, Mended.RELATIVES_TOLD)
+    assert hospital.of("home_oxygen").state != "ordering"
 
 
 # ── what was left over ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -314,6 +332,7 @@ def test_a_step_that_is_still_to_be_undone_is_gone_back_to_and_looked_after_ever
     row = hospital.of("home_oxygen_order")
     signed = hospital.path(row.id).index("signed") + 1
     set_out(hospital.services, row.id, signed, "send_order", row.case.facts, owed="sent")
+    hospital.mirrors.show(row)
     hospital.now += 60
     assert mend(hospital.services, row.id, hospital.mirrors).mended is Mended.NOTHING, "its own tries come first"
     assert hospital.row(keys.meta(row.id))["look_at"] == hospital.now + TRY_AGAIN_SECONDS

@@ -12,8 +12,10 @@ from functions.cases.follow import give_up, park
 from functions.cases.ports import Signal
 from functions.cases.rows import CaseRow, Park
 from functions.cases.table import Item, Update, read_all
-from functions.cases.undertakings import MAX_RETURNS, TRY_AGAIN_SECONDS
+from functions.cases.telemetry import Measure
+from functions.cases.undertakings import MAX_RETURNS, TRY_AGAIN_SECONDS, UNDO_BY_HAND
 from functions.cases.work import perform
+from functions.relay.measures import measures_of
 from statemachines.definition import Late
 from tests.support.invariants import violations
 from tests.support.world import World
@@ -203,7 +205,8 @@ def test_when_it_can_never_be_undone_the_journal_calls_for_a_person() -> None:
         swept(world)
         row = world.case()  # the execution went on when it had tried often enough
         park(world.services, case, Park(row.generation, row.visit, 0, 0, f"waits-elsewhere-{row.generation}"))
-    last = [entry for entry in world.journal(case) if entry["reason"] == "not_undone"][-1]
+    last = [entry for entry in world.journal(case) if entry["reason"] == UNDO_BY_HAND][-1]
+    assert Measure("UndoByHand", 1, "Count", {}) in measures_of(last), "an alarm rings, since it is nobody's task"
     assert (last["kind"], last["because"]) == (
         "refused",
         f"file_documentation of visit {visit} ended too late and could not be undone; undo it by hand",

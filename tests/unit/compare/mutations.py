@@ -122,6 +122,7 @@ def _of_arrows(d: Definition) -> Iterator[Mutation]:
         yield changed("separate_from", separate_from=(*t.separate_from, "T-never"))
         yield changed("because", because=t.because + " indeed")
         yield changed("event", on=t.on + "_again")
+        yield changed("reopens", reopens=not t.reopens)
         if len(t.sources) > 1:
             yield changed("sources", sources=t.sources[1:])
         if t.when is None:

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from events.catalog import NoteWritten, Spo2Observed, type_name
 from statemachines.compare import Change, Diff, diff
+from statemachines.compare.guards import Reasoner
+from statemachines.compare.paths import Paths
+from statemachines.compare.sense import sense_of
+from statemachines.compare.settings import Surroundings
 from statemachines.compare.words import id_order
-from statemachines.definition import DEADLINE_MISSED, Definition, Duration, Unit, dump, load
+from statemachines.definition import DEADLINE_MISSED, Definition, Duration, Unit, Unplaced, dump, load
 from statemachines.expressions import AllOf, IsKnown
 from statemachines.facilities import facilities
 from statemachines.language import T, hours, minutes
@@ -295,6 +299,55 @@ def test_words_are_told_apart_from_meaning() -> None:
 def test_answers_where_a_case_has_ended_mean_nothing() -> None:
     changed = with_state(SMALL, "done", records={"spo2_observed": "never asked"})
     assert compare(SMALL, changed).changes == ()
+
+
+def test_answers_to_what_re_opens_other_ends_are_meant() -> None:
+    old = SMALL.model_copy(
+        update={
+            "transitions": (
+                *SMALL.transitions,
+                T("S-20", small.DONE, on=NoteWritten, to=small.WATCHED, reopens=True, because="another note"),
+            )
+        }
+    )
+    added = only(compare(SMALL, old))
+    assert (added.code, added.title, added.sentence) == (
+        "arrow.added",
+        "Done → Watched",
+        "new: re-opens the case on note written",
+    )
+    change = only(compare(old, with_state(old, "done", refuses={"note_written": "signed already"})))
+    assert (change.code, change.place) == ("state.answer.note_written", "done")
+    assert change.sentence == "note written: refused → refused (signed already)"
+    ignoring = only(compare(old, with_state(old, "done", ignores={"note_written": "signed already"})))
+    assert ignoring.sentence == "note written: refused → ignored (signed already)"
+
+
+def test_a_case_in_flight_ends_where_it_ends_though_another_may_re_open_it() -> None:
+    reopening = T("S-20", small.DONE, on=NoteWritten, to=small.WATCHED, reopens=True, because="another note")
+    new = SMALL.model_copy(update={"version": 2, "transitions": (*SMALL.transitions, reopening)})
+    before, after = compare(SMALL, SMALL).migration, compare(SMALL, new).migration
+    assert after.moves == before.moves
+
+
+def test_nothing_is_ahead_of_a_case_that_has_ended() -> None:
+    reopening = T(
+        "S-20", small.DONE, on=NoteWritten, when=small.flow > 2, to=small.WATCHED, reopens=True, because="again"
+    )
+    new = SMALL.model_copy(update={"transitions": (*SMALL.transitions, reopening)})
+    reasoner = Reasoner(sense_of(new))
+    paths = Paths(Surroundings(new, reasoner).under(None), reasoner)
+    assert paths.ahead("done") == {"done"}
+    assert paths.needed("written") == frozenset(), "the flow is asked of the next case"
+
+
+def test_whether_what_waited_in_vain_is_looked_at_is_meant() -> None:
+    def waiting(unplaced: Unplaced) -> Definition:
+        events = tuple(e.model_copy(update={"unplaced": unplaced}) for e in SMALL.events[:1])
+        return SMALL.model_copy(update={"events": (*events, *SMALL.events[1:])})
+
+    change = only(compare(waiting(Unplaced.HOLD), waiting(Unplaced.HOLD_THEN_IGNORE)))
+    assert change.sentence == "while no case is open: kept for 1 h → kept for 1 h, then not applicable"
 
 
 def test_how_long_an_event_is_held_means_nothing_where_none_is_held() -> None:

@@ -3,7 +3,16 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from functions.emr.ledger import Begun, Held, Ledger, LedgerKey, LedgerRow, LedgerStatus, Superseded
+from functions.emr.ledger import (
+    Begun,
+    Held,
+    Ledger,
+    LedgerKey,
+    LedgerRow,
+    LedgerStatus,
+    Superseded,
+    is_undecided,
+)
 
 KEY = LedgerKey("north-emr", "Task", "c0ffee")
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
@@ -60,6 +69,27 @@ class LedgerContract:
         assert ledger.record(KEY, 1, LedgerStatus.WRITTEN, AT, resource_id="7", version="1")
         row = begun(ledger.begin(KEY, AT, revision=1, lease=LEASE))
         assert row == LedgerRow(LedgerStatus.WRITTEN, 2, 1, AT, resource_id="7", version="1", held_until=AT + LEASE)
+
+    def test_who_begins_learns_how_the_row_was_before(self, ledger: Ledger) -> None:
+        first = ledger.begin(KEY, AT, revision=1, lease=LEASE)
+        assert isinstance(first, Begun)
+        assert first.before is None
+        second = ledger.begin(KEY, AT + LEASE, revision=1, lease=LEASE)
+        assert isinstance(second, Begun)
+        assert second.before == first.row
+
+    def test_what_was_made_is_undecided_while_nobody_knows_its_id(self, ledger: Ledger) -> None:
+        held = begun(ledger.begin(KEY, AT, revision=1, lease=LEASE))
+        assert is_undecided(held)
+        for status, undecided in [(LedgerStatus.UNKNOWN, True), (LedgerStatus.PENDING, False)]:
+            ledger.record(KEY, 1, status, AT, resource_id=None, version=None)
+            row = ledger.get(KEY)
+            assert row is not None
+            assert is_undecided(row) is undecided
+        ledger.record(KEY, 1, LedgerStatus.UNKNOWN, AT, resource_id="7", version=None)
+        row = ledger.get(KEY)
+        assert row is not None
+        assert not is_undecided(row)
 
     def test_an_attempt_that_died_is_taken_over_after_its_lease(self, ledger: Ledger) -> None:
         ledger.begin(KEY, AT, revision=1, lease=LEASE)

@@ -1,12 +1,13 @@
 """A document is filed once, read back, and taken back for good."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from functions.emr.attempt import EmrUnavailable, WriteHeld
+from functions.emr.attempt import LEASE, SETTLES, EmrUnavailable, WriteHeld
 from functions.emr.client import FhirClient
 from functions.emr.document import document_resource
 from functions.emr.filing import (
@@ -21,6 +22,7 @@ from functions.emr.filing import (
     confirm_document,
     document_key,
     file_document,
+    retire_doubles,
     retract_document,
 )
 from functions.emr.ledger import InMemoryLedger, LedgerRow, LedgerStatus
@@ -37,9 +39,10 @@ class Filing:
         self.emr = FakeEmr()
         self.ledger = InMemoryLedger()
         self.client = FhirClient(BASE_URL, emr="north-emr", transport=self.emr)
+        self.waited: list[float] = []
 
     def file(self, at: datetime = NOW, **changes: Any) -> FileResult:
-        return file_document(self.client, self.ledger, a_document(**changes), at=at)
+        return file_document(self.client, self.ledger, a_document(**changes), at=at, wait=self.waited.append)
 
     def confirm(self) -> ConfirmResult:
         return confirm_document(self.client, self.ledger, a_document(), at=NOW)
@@ -66,7 +69,7 @@ def test_a_document_is_sent_then_confirmed(filing: Filing) -> None:
     assert filing.file() == Sent("id-1")
     assert filing.row().status is LedgerStatus.WRITTEN
     assert filing.confirm() == Confirmed("id-1")
-    assert [request.method for request in filing.emr.sent] == ["POST", "GET"]
+    assert [request.method for request in filing.emr.sent] == ["POST", "GET", "GET"]
 
 
 def test_filing_again_files_nothing(filing: Filing) -> None:
@@ -275,3 +278,237 @@ def test_an_attempt_that_died_is_taken_over(filing: Filing) -> None:
     with pytest.raises(WriteHeld):
         filing.file()
     assert filing.file(at=NOW + timedelta(seconds=60)) == Sent("id-1")
+
+
+# ── two attempts at once, in an EMR that does not know If-None-Exist ─────────────────────────────────────────────────────
+
+
+def with_a_hasty_successor(filing: Filing) -> None:
+    """Step Functions gives up an attempt and begins the next one while the first is about to file."""
+    filing.emr.knows_if_none_exist = False
+    filing.ledger = filing.ledger.held_by("1.4")
+
+    def before(method: str, _path: str) -> None:
+        if method == "POST":
+            filing.emr.before = None
+            filing.file()
+
+    filing.emr.before = before
+
+
+def current(filing: Filing) -> list[str]:
+    return [document["id"] for document in filing.emr.all("DocumentReference", status="current")]
+
+
+def test_what_a_late_attempt_filed_beside_its_successor_is_taken_back(filing: Filing) -> None:
+    with_a_hasty_successor(filing)
+    with pytest.raises(WriteHeld, match="taken back"):
+        filing.file()
+    assert len(filing.emr.all("DocumentReference")) == 2
+    assert current(filing) == [filing.row().resource_id]
+    assert filing.confirm() == Confirmed(str(filing.row().resource_id))
+    assert filing.waited == [SETTLES.total_seconds()], "the successor waited, in case the first one's came to light"
+
+
+@pytest.mark.parametrize("said", [answer(503), answer(412), NoAnswer("x")])
+def test_taking_back_is_tried_again(filing: Filing, said: Response | Exception) -> None:
+    with_a_hasty_successor(filing)
+    filing.emr.will("PUT", said)
+    with pytest.raises(WriteHeld, match="taken back"):
+        filing.file()
+    assert current(filing) == [filing.row().resource_id]
+    assert filing.waited[-1] == 1.0
+
+
+def test_what_cannot_be_taken_back_now_is_left_to_the_daily_look(filing: Filing) -> None:
+    with_a_hasty_successor(filing)
+    filing.emr.will("PUT", answer(503), times=5)
+    with pytest.raises(EmrUnavailable, match="could not be taken back"):
+        filing.file()
+    kept = filing.row()
+    assert len(current(filing)) == 2
+    assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 1
+    assert current(filing) == [kept.resource_id]
+    assert filing.row() == replace(kept, attempt=kept.attempt + 1)
+    assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 0
+
+
+def test_what_is_filed_after_its_retraction_is_taken_back(filing: Filing) -> None:
+    filing.emr.knows_if_none_exist = False
+    filing.ledger = filing.ledger.held_by("1.4")
+
+    def before(method: str, _path: str) -> None:
+        if method == "POST":
+            filing.emr.before = None
+            assert filing.retract() == Retracted(None)
+
+    filing.emr.before = before
+    with pytest.raises(WriteHeld, match="taken back"):
+        filing.file()
+    assert current(filing) == []
+    assert filing.row().status is LedgerStatus.RETRACTED
+
+
+def test_what_the_successor_has_found_is_not_taken_back(filing: Filing) -> None:
+    """It looked when the first one's document was there, and the first has not heard of it yet."""
+    filing.ledger = first = filing.ledger.held_by("1.4")
+    original = first.record
+
+    def late(*arguments: Any, **named: Any) -> bool:
+        first.record = original  # type: ignore[method-assign]
+        assert filing.file() == Confirmed("id-1")
+        return original(*arguments, **named)
+
+    first.record = late  # type: ignore[method-assign]
+    with pytest.raises(WriteHeld, match="took over"):
+        filing.file()
+    assert current(filing) == ["id-1"]
+
+
+def test_a_late_attempt_waits_for_what_its_successor_decides(filing: Filing) -> None:
+    filing.emr.knows_if_none_exist = False
+    filing.ledger = filing.ledger.held_by("1.4")
+    key = document_key(filing.client, a_document().id)
+
+    def taken_over(method: str, _path: str) -> None:
+        if method == "POST":
+            filing.emr.before = None
+            filing.ledger.begin(key, NOW, revision=0, lease=LEASE)
+
+    filing.emr.before = taken_over
+    with pytest.raises(WriteHeld, match="took over"):
+        filing.file()
+    assert filing.waited == [SETTLES.total_seconds()]
+    assert current(filing) == ["id-1"], "whoever is at work finds it"
+
+
+def decides_while_waited_for(filing: Filing, resource_id: str) -> Callable[[float], None]:
+    key = document_key(filing.client, a_document().id)
+
+    def wait(_: float) -> None:
+        row = filing.row()
+        filing.ledger.record(key, row.attempt, LedgerStatus.WRITTEN, NOW, resource_id=resource_id, version=None)
+
+    return wait
+
+
+@pytest.mark.parametrize(("decided", "left"), [("id-1", ["id-1"]), ("another", [])])
+def test_what_was_decided_meanwhile_counts(filing: Filing, decided: str, left: list[str]) -> None:
+    filing.ledger = filing.ledger.held_by("1.4")
+    key = document_key(filing.client, a_document().id)
+
+    def taken_over(method: str, _path: str) -> None:
+        if method == "POST":
+            filing.emr.before = None
+            filing.ledger.begin(key, NOW, revision=0, lease=LEASE)
+
+    filing.emr.before = taken_over
+    wait = decides_while_waited_for(filing, decided)
+    with pytest.raises(WriteHeld):
+        file_document(filing.client, filing.ledger, a_document(), at=NOW, wait=wait)
+    assert current(filing) == left
+
+
+# ── a search that does not show yet what was filed ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_nothing_is_filed_again_before_a_search_must_show_it(filing: Filing, *, died: bool) -> None:
+    filing.emr.knows_if_none_exist = filing.emr.search_sees_everything = False
+    filing.ledger = filing.ledger.held_by("1.4")
+    if died:
+        filing.ledger.begin(document_key(filing.client, a_document().id), NOW, revision=0, lease=LEASE)
+        filing.emr.store(document_resource(a_document()))
+    else:
+        filing.emr.will("POST", NoAnswer("ReadTimeoutError"), after_commit=True)
+        filing.file()
+
+    def shows(seconds: float) -> None:
+        filing.waited.append(seconds)
+        filing.emr.search_sees_everything = True
+
+    assert file_document(filing.client, filing.ledger, a_document(), at=NOW, wait=shows) == Confirmed("id-1")
+    assert filing.waited == [SETTLES.total_seconds()]
+    assert len(filing.emr.all("DocumentReference")) == 1
+
+
+def test_what_is_not_there_after_that_is_filed(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    filing.file()
+    assert filing.file() == Sent("id-1")
+    assert filing.waited == [SETTLES.total_seconds()]
+
+
+def test_what_was_surely_not_filed_is_not_waited_for(filing: Filing) -> None:
+    filing.emr.will("POST", answer(503, retry_after="5"))
+    with pytest.raises(EmrUnavailable):
+        filing.file()
+    assert filing.file() == Sent("id-1")
+    assert filing.waited == []
+
+
+def test_what_was_undecided_long_ago_is_not_waited_for(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    filing.file()
+    assert filing.file(at=NOW + LEASE + SETTLES) == Sent("id-1")
+    assert filing.waited == []
+
+
+def test_it_stays_undecided_until_somebody_knows(filing: Filing) -> None:
+    filing.ledger = filing.ledger.held_by("1.4")
+    filing.ledger.begin(document_key(filing.client, a_document().id), NOW, revision=0, lease=LEASE)
+    filing.emr.search_sees_everything = False
+    filing.emr.will("POST", NotSent("refused"))
+    with pytest.raises(EmrUnavailable):
+        filing.file()
+    assert filing.row().status is LedgerStatus.UNKNOWN
+
+
+def test_what_was_retracted_stays_so_though_an_attempt_died(filing: Filing) -> None:
+    filing.retract()
+    key = document_key(filing.client, a_document().id)
+    filing.ledger = filing.ledger.held_by("1.4")
+    filing.ledger.begin(key, NOW, revision=0, lease=LEASE)
+    assert filing.file() == Failed(None, "retracted")
+    assert filing.row().status is LedgerStatus.RETRACTED
+
+
+# ── what is there more than once ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_reading_back_retires_what_is_there_beside_what_is_known(filing: Filing) -> None:
+    filing.file()
+    filing.emr.resources = {
+        ("DocumentReference", "id-0"): {**filing.only_document(), "id": "id-0"},
+        **filing.emr.resources,
+    }
+    assert filing.confirm() == Confirmed("id-1")
+    assert current(filing) == ["id-1"]
+
+
+def test_where_nobody_may_search_what_is_known_is_read_back(filing: Filing) -> None:
+    filing.file()
+
+    def no_search(method: str, path: str) -> None:
+        if (method, path) == ("GET", "DocumentReference"):
+            filing.emr.will("GET", answer(403))
+
+    filing.emr.before = no_search
+    assert filing.confirm() == Confirmed("id-1")
+    assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 0
+
+
+def test_a_retraction_is_of_what_is_known_though_the_search_shows_another(filing: Filing) -> None:
+    filing.file()
+    filing.emr.store(document_resource(a_document()))
+    assert filing.retract() == Retracted("id-1")
+    assert current(filing) == []
+
+
+def test_the_daily_look_takes_back_what_came_after_the_retraction(filing: Filing) -> None:
+    filing.retract()
+    filing.emr.store(document_resource(a_document()))
+    assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 1
+    assert current(filing) == []
+    assert filing.row().status is LedgerStatus.RETRACTED
+    assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 0

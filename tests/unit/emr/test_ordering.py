@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.emr.attempt import LEASE, EmrUnavailable, WriteHeld, begin
+from functions.emr.attempt import LEASE, SETTLES, EmrUnavailable, WriteHeld, begin
 from functions.emr.client import FhirClient
 from functions.emr.device_request import order_resource
 from functions.emr.home_oxygen import OrderId
@@ -21,6 +21,7 @@ from functions.emr.ordering import (
     TooLate,
     order_key,
     recall_order,
+    revoke_doubles,
     send_order,
 )
 from functions.emr.results import Unknown
@@ -38,9 +39,10 @@ class Ordering:
         self.emr = FakeEmr()
         self.ledger = InMemoryLedger()
         self.client = FhirClient(BASE_URL, emr="north-emr", transport=self.emr)
+        self.waited: list[float] = []
 
     def send(self, at: datetime = NOW, **changes: Any) -> SendResult:
-        return send_order(self.client, self.ledger, an_order(**changes), at=at)
+        return send_order(self.client, self.ledger, an_order(**changes), at=at, wait=self.waited.append)
 
     def recall(self, at: datetime = NOW) -> RecallResult:
         return recall_order(self.client, self.ledger, an_order().id, OFF, at=at)
@@ -319,3 +321,113 @@ def test_one_attempt_at_a_time(ordering: Ordering, ask: Callable[[Ordering], obj
     with pytest.raises(WriteHeld):
         ask(ordering)
     assert ordering.emr.sent == []
+
+
+# ── two attempts at once, in an EMR that does not know If-None-Exist ─────────────────────────────────────────────────────
+
+
+def meanwhile(ordering: Ordering, act: Callable[[], object]) -> None:
+    """Step Functions gives up an attempt and begins another one while the first is about to send."""
+    ordering.emr.knows_if_none_exist = False
+    ordering.ledger = ordering.ledger.held_by("1.4")
+
+    def before(method: str, _: str) -> None:
+        if method == "POST":
+            ordering.emr.before = None
+            act()
+
+    ordering.emr.before = before
+
+
+def open_orders(ordering: Ordering) -> list[str]:
+    return [order["id"] for order in ordering.orders() if order["status"] == "active"]
+
+
+def test_what_a_late_attempt_sent_beside_its_successor_is_revoked(ordering: Ordering) -> None:
+    meanwhile(ordering, ordering.send)
+    with pytest.raises(WriteHeld, match="taken back"):
+        ordering.send()
+    assert len(ordering.orders()) == 2
+    assert open_orders(ordering) == [ordering.row().resource_id]
+
+
+def test_what_a_late_attempt_sent_after_the_recall_is_revoked(ordering: Ordering) -> None:
+    meanwhile(ordering, ordering.recall)
+    with pytest.raises(WriteHeld, match="taken back"):
+        ordering.send()
+    assert open_orders(ordering) == []
+    assert ordering.only_order()["note"][0]["text"] == "Recalled: placed twice"
+    assert ordering.row().status is LedgerStatus.RETRACTED
+
+
+def test_what_the_vendor_delivered_meanwhile_is_not_revoked(ordering: Ordering) -> None:
+    meanwhile(ordering, ordering.send)
+
+    def delivered(method: str, path: str) -> None:
+        if method == "GET" and path.partition("/")[2]:
+            ordering.emr.before = None
+            late = ordering.emr.resources["DeviceRequest", path.partition("/")[2]]
+            ordering.emr.store(late | {"status": "completed"})
+
+    def then(method: str, _: str) -> None:
+        if method == "POST":
+            ordering.emr.before = None
+            ordering.send()
+            ordering.emr.before = delivered
+
+    ordering.emr.before = then
+    with pytest.raises(WriteHeld, match="taken back"):
+        ordering.send()
+    assert sorted(order["status"] for order in ordering.orders()) == ["active", "completed"]
+
+
+@pytest.mark.parametrize("recalled", [True, False])
+def test_the_daily_look_revokes_what_is_too_many(ordering: Ordering, *, recalled: bool) -> None:
+    ordering.send()
+    if recalled:
+        ordering.recall()
+    before = ordering.row()
+    ordering.store()
+    order = an_order().id
+    assert revoke_doubles(ordering.client, ordering.ledger, order, at=NOW) == 1
+    assert len(open_orders(ordering)) == (0 if recalled else 1)
+    after = ordering.row()
+    assert (after.status, after.resource_id) == (before.status, before.resource_id)
+    assert revoke_doubles(ordering.client, ordering.ledger, order, at=NOW) == 0
+
+
+def test_the_daily_look_leaves_the_order_of_another_case(ordering: Ordering) -> None:
+    ordering.send()
+    others = ordering.emr.store(order_resource(an_order(id=OrderId("decaf", "north", "order-1"), patient="P-0002")))
+    assert revoke_doubles(ordering.client, ordering.ledger, an_order().id, at=NOW) == 0
+    assert ordering.emr.resources["DeviceRequest", others["id"]] == others
+
+
+def test_where_nobody_may_search_the_daily_look_finds_nothing(ordering: Ordering) -> None:
+    ordering.send()
+    ordering.emr.will("GET", answer(403))
+    assert revoke_doubles(ordering.client, ordering.ledger, an_order().id, at=NOW) == 0
+
+
+# ── a search that does not show yet what was sent ────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_sent_again_before_a_search_must_show_it(ordering: Ordering) -> None:
+    ordering.emr.knows_if_none_exist = ordering.emr.search_sees_everything = False
+    ordering.emr.will("POST", NoAnswer("ReadTimeoutError"), after_commit=True)
+    ordering.send()
+
+    def shows(seconds: float) -> None:
+        ordering.waited.append(seconds)
+        ordering.emr.search_sees_everything = True
+
+    sent = send_order(ordering.client, ordering.ledger, an_order(), at=NOW, wait=shows)
+    assert sent == Placed(ordering.only_order()["id"])
+    assert ordering.waited == [SETTLES.total_seconds()]
+
+
+def test_what_is_not_there_after_that_is_sent(ordering: Ordering) -> None:
+    ordering.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    ordering.send()
+    assert ordering.send() == Placed(ordering.only_order()["id"])
+    assert ordering.waited == [SETTLES.total_seconds()]

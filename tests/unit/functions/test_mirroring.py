@@ -10,6 +10,9 @@ from functions.cases.commands import claim
 from functions.cases.rows import moved_on
 from functions.emr.attempt import EmrUnavailable
 from functions.emr.client import FhirClient
+from functions.emr.document import document_resource
+from functions.emr.documentation import DocumentId
+from functions.emr.filing import file_document
 from functions.emr.ledger import InMemoryLedger
 from functions.emr.sync import SyncOutcome
 from functions.emr.task import task_differs, task_resource
@@ -21,6 +24,7 @@ from statemachines.facilities import facilities
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, Course, courses, play, staffed
 from tests.support.world import World
+from tests.unit.emr.cases import NOW, a_document
 from tests.unit.emr.fake_emr import BASE_URL, FakeEmr, answer
 
 MD, RT = PERSON["PROVIDER"], PERSON["RT"]
@@ -148,6 +152,20 @@ def test_a_task_that_somebody_changed_in_the_emr_is_put_right_and_counted_by_a_c
     brings.bring(world.case().id, check=True)
     assert emr.all("Task")[0]["status"] == OXYGEN.state(world.state()).emr.status
     assert measured(capsys) == {"EmrTasksMended": 1}
+
+
+def test_a_document_that_the_emr_has_twice_is_one_again_after_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    world, emr, ledger = running(), FakeEmr(), InMemoryLedger()
+    client = FhirClient(BASE_URL, emr="emr", transport=emr)
+    brings = Writeback(world.services, client, ledger)
+    document = a_document(id=DocumentId(world.case().id, 1))
+    file_document(client, ledger, document, at=NOW)
+    emr.store(document_resource(document))
+    brings.bring(world.case().id)
+    assert len(emr.all("DocumentReference", status="current")) == 2
+    brings.bring(world.case().id, check=True)
+    assert len(emr.all("DocumentReference", status="current")) == 1
+    assert measured(capsys) == {"EmrDuplicatesRetired": 1}
 
 
 def test_a_check_that_finds_everything_right_or_brings_news_counts_nothing(capsys: pytest.CaptureFixture[str]) -> None:

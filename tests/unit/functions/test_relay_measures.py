@@ -114,13 +114,22 @@ def test_intake_counts_every_message_once() -> None:
         Measure("EventToHandOff", 1500, "Milliseconds", where),
         Measure("LostRaces", 2, "Count", where),
     ]
-    again = placed._replace(duplicate=True)
+    again = placed._replace(transitions=(), duplicate=True, attempts=1)
     assert intake_measures([again], 101.5) == [Measure("Duplicates", 1, "Count", where)]
-    kept = Kept("id", "no_case", "where", "mend", 100.0, 1)
-    assert intake_measures(kept, 101.5) == [
-        Measure("Quarantined", 1, "Count", {"reason": "no_case"}),
-        Measure("Quarantined", 1, "Count", {}),
+    assert intake_measures(Kept("id", "no_case", "where", "mend", 100.0, 1), 101.5) == [], "counted where it was kept"
+
+
+def test_an_event_that_a_worker_committed_before_it_died_is_counted_when_its_message_comes_again() -> None:
+    where = {"workflow": "oxygen", "facility": "northfield"}
+    seen = Placed("oxygen", "recorded", "news", "seen before", "c", "northfield", duplicate=True, occurred_at=100.0)
+    assert intake_measures([seen], 160.0, delivered_again=True) == [
+        Measure("Redelivered", 1, "Count", where),
+        Measure("Outcome_recorded", 1, "Count", where),
     ]
+    forgotten = seen._replace(outcome="")
+    assert intake_measures([forgotten], 160.0, delivered_again=True) == [Measure("Duplicates", 1, "Count", where)]
+    first = seen._replace(duplicate=False)
+    assert intake_measures([first], 160.0, delivered_again=True) == [Measure("Outcome_recorded", 1, "Count", where)]
 
 
 def test_a_clock_that_runs_behind_measures_no_negative_time() -> None:

@@ -504,7 +504,7 @@ def test_an_order_that_is_done_closes_the_case_of_its_own_result_only() -> None:
 def test_what_is_said_of_a_result_that_nobody_knows_waits_or_does_not_apply_and_touches_no_other() -> None:
     hospital = to_be_called()
     assert tell(hospital, "result_read_back", "RN", result_id="R9", **READ_BACK).outcome == "held_early"
-    assert tell(hospital, "result_corrected", **{**HARMLESS, "result_id": "R9"}).outcome == "ignored"
+    assert tell(hospital, "result_corrected", **{**HARMLESS, "result_id": "R9"}).outcome == "held_early"
     with pytest.raises(AssertionError, match="no_case"):
         tell(hospital, "action_completed", "RN", result_id="R9", order_id="O1")
     assert hospital.at(LAB) == "notify_due"

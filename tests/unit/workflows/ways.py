@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from statemachines.case import Case, Occurrence
+from statemachines.case import Case, Occurrence, following
 from statemachines.decide import advance
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind
 from statemachines.facilities import facilities
@@ -104,9 +104,9 @@ def steps(definition: Definition, facility: str) -> dict[tuple[str, str | None],
 
 def _next(machine: Machine, case: Case) -> Iterator[Step]:
     if case.state is not None and machine.states[case.state].kind is StateKind.END:
-        return
+        case = following(case)
     for (state, type), arrows in machine.arrows.items():
-        if state != case.state:
+        if state != (case.state or case.after):
             continue
         for arrow in arrows:
             person, role = performer(machine, arrow)
@@ -121,7 +121,7 @@ def _next(machine: Machine, case: Case) -> Iterator[Step]:
 
 
 def _moments(case: Case, type: str) -> tuple[float, ...]:
-    if case.state is None:
+    if case.state is None and case.after is None:
         return (START,)
     if type == DEADLINE_MISSED:
         return (case.due,) if case.due is not None else ()

@@ -78,6 +78,9 @@ NEAR_MISSES: Mapping[str, Mapping[str, Alongside]] = {
             ("BTN-204", "BTN-702"), "the new states defer and move, and answer nothing else"
         ),
     },
+    "BTN-209": {
+        "an end to which no case comes": Alongside(("BTN-201",), "no arrow leads to the end that was added"),
+    },
     "BTN-303": {
         "ranges that a parameter keeps apart everywhere": Alongside(
             ("BTN-304",), "what is kept apart leaves a gap between"
@@ -153,7 +156,7 @@ WHY: Mapping[str, str] = {
     "BTN-504": "the changed or added way to the validation has other work on it, which separate_from does not name",
     "BTN-506": "a role that does not exist overrides, and skips the validation",
     "BTN-507": "an arrow of Baton's own was given to a role: that is how it is not answered",
-    "BTN-601": "a wrong status also makes a wrong step of the FHIR Task",
+    "BTN-601": "a wrong status, or a case that begins with its end, also makes a wrong step of the FHIR Task",
     "BTN-602": "two states that share a code also look the same",
     "BTN-702": "the broken or added part does not answer the patient's life",
     "BTN-711": "an outcome whose arrow nobody can take is not answered",
@@ -194,6 +197,7 @@ FAULTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "an opening that leads nowhere": ("BTN-201",),
         "no opening at all": ("BTN-201",),
         "a state that depends on a fact": ("BTN-201",),
+        "re-opened and ended at once": ("BTN-601",),
     },
     "BTN-110": {
         "a state's name": ("BTN-201", "BTN-402"),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from statemachines.verify import codes
 from tests.unit.verify.draft import Draft
-from tests.unit.verify.good import OPEN_STATES, cosign, style
+from tests.unit.verify.good import OPEN_STATES, cosign, spo2, style
 from tests.unit.verify.planted.plant import Planted
 
 ON = cosign == True  # noqa: E712
+
+
+def _again(d: Draft, *ends: str, **more: object) -> Draft:
+    """A note that is written after one of these ends re-opens the case."""
+    return d.new_arrow("R-1", ends, "note_written", "ordered", **{"reopens": True, **more})
 
 
 def _chain(d: Draft, length: int, *, circle: bool = False) -> Draft:
@@ -152,6 +157,26 @@ PLANTED = (
         {
             "six kinds, one after another": lambda d: _chain(d, 6),
             "a circle of two kinds": lambda d: _chain(d, 2, circle=True),
+        },
+    ),
+    Planted(
+        codes.END_UNANSWERED,
+        {
+            "one of two ends is silent": lambda d: _again(d, "done"),
+            "the other of two ends is silent": lambda d: _again(d, "cancelled", when=style == "note").new_arrow(
+                "R-2", ["cancelled"], "note_written", "treated", when=style == "comment", reopens=True),
+            "what it answers is another event": lambda d: _again(d, "done").new_arrow(
+                "R-2", ["done", "cancelled"], "note_cosigned", "ordered", reopens=True).answer("note_cosigned", "ignores", "done"),
+        },
+        {
+            "re-opened from every end": lambda d: _again(d, "done", "cancelled"),
+            "ignored after one of two ends": lambda d: _again(d, "done").answer("note_written", "ignores", "cancelled"),
+            "refused after one of two ends": lambda d: _again(d, "done").answer("note_written", "refuses", "cancelled"),
+            "re-opened if, and ignored otherwise": lambda d: _again(d, "done", "cancelled", when=spo2 < 80).answer(
+                "note_written", "ignores", "cancelled", "done"),
+            "an end to which no case comes": lambda d: _again(d, "done", "cancelled").copy_of(
+                "states", "name", "done", "signed_off",
+                emr={"status": "completed", "business_status": "signed-off", "display": "Signed off"}),
         },
     ),
 )  # fmt: skip

@@ -53,6 +53,11 @@ def _waiting_first(d: Draft, event: str) -> Draft:
     return _reported(d).copy_of("events", "event", "note_written", event, unplaced="hold", because="may come first")
 
 
+def _again(d: Draft, *ends: str, on: str = "note_written", target: str = "ordered", **more: object) -> Draft:
+    """What happens after these ends re-opens the case."""
+    return d.new_arrow("R-1", ends, on, target, reopens=True, **more)
+
+
 PLANTED = (
     Planted(
         codes.MALFORMED,
@@ -215,10 +220,21 @@ PLANTED = (
             "a state that depends on a fact": lambda d: d.state("unsigned", optional=flow > 2),
             "an end that somebody owns": lambda d: d.state("done", owner="RN"),
             "a validation that nobody does": lambda d: d.state("alarm_late", validates="PROVIDER"),
+            "re-opened where it has not ended": lambda d: _again(d, "done", "cancelled", "treated"),
+            "re-opened from nowhere": _again,
+            "re-opened and ended at once": lambda d: _again(d, "done", "cancelled", target="cancelled"),
+            "re-opened by what opens a case anyway": lambda d: _again(d, "done", "cancelled", on="oxygen_ordered"),
+            "re-opened by a deadline": lambda d: _again(d, "done", "cancelled", on="deadline_missed"),
+            "re-opened by override": lambda d: _again(d, "done", "cancelled", override_by=["LEAD"]),
+            "an end that answers what re-opens nothing": lambda d: d.answer("note_written", "ignores", "done"),
+            "an end that keeps an event for later": lambda d: _again(d, "done").answer(
+                "note_written", "defers", "cancelled"
+            ),
         },
         {
             "two ways to open a case": lambda d: d.new_arrow("G-90", [], "spo2_observed", "ordered", when=spo2 < 80),
             "an end without a title": lambda d: d.state("done", title=""),
+            "an arrow out of ends that re-opens": lambda d: _again(d, "done", "cancelled"),
             "a state that depends on a parameter": lambda d: d.state("unsigned_late", optional=None),
         },
     ),

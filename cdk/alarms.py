@@ -25,8 +25,8 @@ from functions.reconcile.measures import FAULTS_OF_OURS
 from functions.relay.measures import CALLS_FOR_A_PERSON
 
 PERIOD = Duration.minutes(1)
-STUCK = Duration.minutes(15)
-"""A row that the sweep can never look at fails twice in this time: it comes back to it every five minutes."""
+STUCK = Duration.minutes(20)
+"""A row that the sweep can never look at fails three times in this time; two rows that each failed once are no such row."""
 RUNBOOK = "docs/operating.md"
 
 
@@ -139,7 +139,7 @@ class Alarms(Construct):
             "cases not looked at",
             "The sweep cannot look at a case or a waiting event",
             _ours("SweepFaults", period=STUCK),
-            2,
+            3,
             see="cases not looked at",
         )
         for reason, metric in CALLS_FOR_A_PERSON.items():

@@ -57,7 +57,9 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
         visit = Visit(row.id, number, row.generation, move.transition, move.source, move.target, move.entered, move.due)
         change = replace(
             change,
-            after=moved_on(row, visit=number, arrived=row.arrived if move.source == move.target else number),
+            after=moved_on(
+                row, visit=number, arrived=row.arrived if move.source == move.target else number, moved_at=now
+            ),
             writes=(*change.writes, Put(visit.item(), NEW)),
             visits=(*change.visits, visit),
         )
@@ -140,13 +142,20 @@ def opening(row: CaseRow, there: Place | None) -> Change:
     if there is None:
         take = Put(taken, NEW)
     else:
-        if row.earlier is None and there.ended is not None:
-            taken |= {"before": there.case, "before_ended": there.ended}
+        taken |= there.named_before(reopened=row.earlier is not None)
         take = Put(taken, (Condition("case", Test.EQUALS, there.case), Condition("closed_at", Test.EXISTS)))
     if row.group is None:
         return Change(before=None, after=row, writes=(take,))
     member = keys.member(row.group, row.id)
     return Change(before=None, after=row, writes=(take, Put({"pk": member.pk, "sk": member.sk, "case": row.id}, NEW)))
+
+
+def overdue_at(row: CaseRow) -> float | None:
+    """From when on a deadline's timer is missing (epoch seconds); None without a deadline.
+
+    What happened late may enter a state whose deadline has passed: its timer is not set before the case has moved.
+    """
+    return None if row.case.due is None else max(row.case.due, row.moved_at) + OVERDUE_GRACE_SECONDS
 
 
 def transaction(change: Change, now: float) -> tuple[Write, ...]:
@@ -155,10 +164,8 @@ def transaction(change: Change, now: float) -> tuple[Write, ...]:
     key = keys.meta(row.id)
     attributes = case_attributes(row)
     attributes["deferred"] = [_held(event) for event in row.case.deferred]
-    if change.visits:
-        attributes["moved_at"] = now
     attributes["sweep"] = keys.sweep_shard(row.id)
-    overdue = None if row.case.due is None else row.case.due + OVERDUE_GRACE_SECONDS
+    overdue = overdue_at(row)
     attributes["overdue_at"] = None if overdue is None else min(overdue, now + LOOK_AGAIN_SECONDS)
     if change.visits or change.before is None or row.generation != change.before.generation:
         # Nothing else sets it: news that moves nothing must not postpone the sweep's look at a case that nobody follows.

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from events.parse import Event
 from functions.cases.correlating import correlation_of, is_for_every_case
-from functions.cases.early import waiting_events, waits_for
+from functions.cases.early import began, waiting_events, waits_for
 from functions.cases.every_case import place_in_every
 from functions.cases.faults import Faults
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
@@ -74,7 +74,7 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
         if opened is not None:
             drain_early(services, opened.row)
             return placed_by(opened, occurrence, number)
-        if place is not None and place.ended is not None and occurrence.at <= place.ended:
+        if place is not None and place.ended is not None and occurrence.at < place.ended:
             # It happened in the case that has ended, and must not wait for the next one: refused there.
             return into_case(services, place.case, occurrence, mark, early, number)
         answer = answer_without_case(services, workflow, event, occurrence, correlation, place, mark, raw, held=held)
@@ -95,15 +95,18 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
 def _in_whose_course(services: Services, place: Place, occurrence: Occurrence) -> str:
     """The open case; for an event that comes late and happened in the case before it, that one, which refuses it.
 
-    What opens cases, and what is said of the patient, whose life goes on from case to case, is for the open one all the same.
+    What opens or re-opens cases, and what is said of the patient, whose life goes on from case to case, is for the open one all
+    the same. So is what happened since that began, though the one before it had not ended yet.
     """
     if place.before is None or place.before_ended is None or occurrence.at > place.before_ended:
+        return place.case
+    if occurrence.at >= began(services, place.case):
         return place.case
     row = load_case(services, place.case)
     if row is None:
         raise LookupError(f"case {place.case} is correlated but has no row")
     machine = machine_of(services, row)
-    opens = (None, occurrence.type) in machine.arrows
+    opens = (None, occurrence.type) in machine.arrows or occurrence.type in machine.reopening
     return place.case if opens or occurrence.type in machine.about_patient else place.before
 
 

@@ -17,7 +17,7 @@ from functions.cases.marks import SeenBefore, answered
 from functions.cases.merging import rekeyed, survivor_of
 from functions.cases.ports import Services
 from functions.cases.rows import CLAIMED, CaseRow, OpenTask, Visit, moved_on
-from functions.cases.store import Place, machine_of, roster
+from functions.cases.store import Place, find_place, machine_of, roster
 from functions.cases.table import Key, Write, WriteRefused
 from functions.cases.tasks import closed
 from statemachines.case import Occurrence
@@ -190,7 +190,7 @@ def _identified(
         row = merged.after
         to = survivor_of(services, services.keys.correlation(row.facility, row.workflow, survivor))
         if to.correlation != row.correlation:
-            merged, taken = rekeyed(merged, to, now)
+            merged, taken = rekeyed(merged, to, find_place(services, row.correlation), now)
             if taken:
                 because = "the surviving record has an open case of its own; decide which of the two goes on"
                 decision = Decision(decision.outcome, Reason.TWO_CASES_AFTER_MERGE, because)

@@ -41,8 +41,8 @@ def survivor_of(services: Reading, correlation: str) -> Survivor:
     raise LookupError(f"the place {correlation} was merged more than {MAX_MERGES} times")
 
 
-def rekeyed(change: Change, survivor: Survivor, now: float) -> tuple[Change, bool]:
-    """The change that takes an open case to another record's key, and leaves word at the old one.
+def rekeyed(change: Change, survivor: Survivor, own: Place | None, now: float) -> tuple[Change, bool]:
+    """The change that takes an open case to another record's key, and leaves word at the old one, ``own``.
 
     When another case is open there, both stay where they are, and the second answer is True.
     """
@@ -54,8 +54,10 @@ def rekeyed(change: Change, survivor: Survivor, now: float) -> tuple[Change, boo
         if place.open:
             return change.also(Check(there, (named, Condition("closed_at", Test.ABSENT)))), True
         free = (named, Condition("closed_at", Test.EXISTS), Condition(MERGED_INTO, Test.ABSENT))
+    earlier = [each for each in (own and own.named_before(reopened=True), place and place.named_before()) if each]
+    last = max(earlier, key=lambda each: float(each["before_ended"]), default={})
     return replace(change, after=moved_on(row, correlation=correlation)).also(
-        Put({"pk": there.pk, "sk": there.sk, "case": row.id}, free),
+        Put({"pk": there.pk, "sk": there.sk, "case": row.id, **last}, free),
         # The case's own place: whoever else would write it writes the case's row too, and loses to this commit.
         Update(here, set={"closed_at": now, MERGED_INTO: correlation}),
     ), False

@@ -60,8 +60,8 @@ class Kept(NamedTuple):
 def quarantine(services: Services, raw: str, reason: str, where: str, mend: str) -> Kept:
     """Keep a message with the reason why it could not be placed. The same message again is counted, not kept twice.
 
-    One that had been sent through and comes here again waits again, with its history. It is counted here, after it is kept, so
-    that whatever waits was counted at least once, whoever brought it: a worker that dies in between is repeated.
+    One that had been sent through and comes here again waits again, with its history. It is counted before it is kept, so that
+    whatever waits was counted at least once, whoever brought it: what a worker that dies in between has counted is counted again.
     """
     data = raw.encode(errors="surrogatepass")
     key = services.keys.quarantine(data)

@@ -65,11 +65,11 @@ class CaseRow:
     """The case row, read or about to be written. ``resumed_at`` is the visit at which this generation's execution begins.
 
     ``arrived`` is the visit with which the case came to its present state from another one: waiting in the same place
-    goes on under a new ``visit``. ``followed_since`` is when this generation began (epoch seconds; 0: with the case),
-    ``rewaits`` how many of its waits were resumed, ``repairs`` how many generations replaced one that had failed.
-    ``checked_at`` is when the sweep last had the EMR looked at as a whole. ``group`` is the partition that names every open
-    case of the workflow in this one's encounter; None where an encounter has no more than one. ``earlier`` is the ended case
-    that this one re-opened.
+    goes on under a new ``visit``. ``moved_at`` is when its newest visit was committed (epoch seconds), ``followed_since`` when
+    this generation began (epoch seconds; 0: with the case), ``rewaits`` how many of its waits were resumed,
+    ``repairs`` how many generations replaced one that had failed. ``checked_at`` is when the sweep last had the EMR looked at as a
+    whole. ``group`` is the partition that names every open case of the workflow in this one's encounter; None where an encounter
+    has no more than one. ``earlier`` is the ended case that this one re-opened.
     """
 
     id: str
@@ -97,6 +97,7 @@ class CaseRow:
     park: Park | None = None
     parent: Parent | None = None
     merged_at: float = 0.0
+    moved_at: float = 0.0
     ended_at: float | None = None
     checked_at: float = 0.0
     group: str | None = None
@@ -175,6 +176,7 @@ def case_from(row: Item) -> CaseRow:
         task=_task(task) if task else None,
         items=tuple(_task(item) for item in row.get("items", ())),
         merged_at=float(row.get("merged_at", 0.0)),
+        moved_at=float(row.get("moved_at", 0.0)),
         parent=Parent(**row["parent"]) if row.get("parent") else None,
         park=Park(**park) if park else None,
         ended_at=row.get("ended_at"),
@@ -217,6 +219,7 @@ def case_attributes(row: CaseRow) -> dict[str, Any]:
         "repairs": row.repairs or None,
         "journal_hash": row.journal_hash,
         "merged_at": row.merged_at or None,
+        "moved_at": row.moved_at or None,
         "done": sorted(case.done) or None,
         "task": _task_item(row.task) if row.task else None,
         "items": [_task_item(item) for item in row.items] or None,

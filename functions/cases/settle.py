@@ -28,6 +28,10 @@ from statemachines.definition import SUB_CASE_REQUESTED, Correlation, SubCase
 _log = logging.getLogger(__name__)
 
 
+class Unopenable(LookupError):
+    """The sub-case that a case waits for can never be opened as things are."""
+
+
 def hand_off(
     services: Services,
     row: CaseRow,
@@ -114,7 +118,7 @@ def tell_relatives_again(services: Services, row: CaseRow) -> None:
     """
     try:
         tell_relatives(services, row)
-    except LookupError:
+    except Unopenable:
         _log.exception("case %s has moved on, and its relatives cannot be told", row.id)
 
 
@@ -147,22 +151,23 @@ def _take_up_rest(
 def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     """Open the sub-case that the case came here to wait for, once. Its own deadline stands if the place is taken now.
 
-    Raises LookupError when it can never be opened as things are: that must be heard, although the case has moved already.
+    What waited for the sub-case is taken up before it is followed: a system step must not be begun that was taken back already.
+    Raises Unopenable when it can never be opened as things are: that must be heard, although the case has moved already.
     """
     request = sub_case_request(row)
     mark = services.keys.mark(row.facility, request, wanted.workflow)
     correlated = services.library.correlation(wanted.workflow)
     if correlated.named_by is not None:
-        raise LookupError(f"case {row.id} waits for a case of {wanted.workflow}, and cannot say for which {correlated}")
+        raise Unopenable(f"case {row.id} waits for a case of {wanted.workflow}, and cannot say for which {correlated}")
     by_encounter = correlated is Correlation.ENCOUNTER
     subject = row.encounter if by_encounter else row.patient
     if subject is None:
-        raise LookupError(f"case {row.id} has nobody to open {wanted.workflow} for")
+        raise Unopenable(f"case {row.id} has nobody to open {wanted.workflow} for")
     correlation = survivor_of(services, services.keys.correlation(row.facility, wanted.workflow, subject)).correlation
     try:
         machine, policy = machine_for_new(services, wanted.workflow, row.facility)
     except Unplaceable as stopped:  # no fault of the event that is being placed: it has moved its case
-        raise LookupError(
+        raise Unopenable(
             f"case {row.id} waits for a case of {wanted.workflow}, which {row.facility} does not run"
         ) from stopped
     shared = {fact.name for fact in machine.definition.facts}
@@ -198,6 +203,7 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     with suppress(SeenBefore):
         opened = persist(services, attempt)
     if opened is not None:
+        _take_up_early(services, opened.row)
         settle(services, opened.row, opened.visits)
     else:
         _settle_opened(services, mark)
@@ -211,7 +217,16 @@ def _settle_opened(services: Services, request: Key) -> None:
     opened = load_case(services, asked["case"])
     if opened is None:
         raise LookupError(f"case {asked['case']} was opened for another, and does not exist")
+    _take_up_early(services, opened)
     settle(services, opened)
+
+
+def _take_up_early(services: Services, opened: CaseRow) -> None:
+    """Place what waited for a sub-case to open."""
+    # Placing an event may open a sub-case, and opening one places events: each needs the other, so this one is bound late.
+    from functions.cases.events import drain_early
+
+    drain_early(services, opened)
 
 
 def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float) -> None:

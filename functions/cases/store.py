@@ -27,13 +27,20 @@ class Place(NamedTuple):
     ended: float | None = None
     """When what ended it happened, not when it was heard of."""
     before: str | None = None
-    """The case that had the place before, unless the newest one re-opens it; ``before_ended`` is when what ended it happened."""
+    """The case that had the place before, and which the newest one does not re-open; ``before_ended`` is when what ended it
+    happened.
+    """
     before_ended: float | None = None
 
     @classmethod
     def of(cls, row: Item) -> Place:
         """The place as its row says it."""
         return cls(row["case"], "closed_at" not in row, row.get("ended"), row.get("before"), row.get("before_ended"))
+
+    def named_before(self, *, reopened: bool = False) -> Item:
+        """What the next place under the key says of the case before it."""
+        case, ended = (self.before, self.before_ended) if reopened else (self.case, self.ended)
+        return {} if case is None or ended is None else {"before": case, "before_ended": ended}
 
 
 def find_place(services: Reading, correlation: str) -> Place | None:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from functions.cases import keys
-from functions.cases.commit import FOLLOW_WITHIN_SECONDS, LOOK_AGAIN_SECONDS, OVERDUE_GRACE_SECONDS
+from functions.cases.commit import FOLLOW_WITHIN_SECONDS, LOOK_AGAIN_SECONDS, overdue_at
 from functions.cases.early import give_up, not_applicable, only_takes_back, readable
 from functions.cases.events import place_in
 from functions.cases.follow import decide_overdue
@@ -132,8 +132,8 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
     row = load_case(services, case)
     if row is None:
         return Looked(case, Mended.NOTHING)
-    due = row.case.due
-    if row.ended_at is None and due is not None and due + OVERDUE_GRACE_SECONDS <= services.now():
+    overdue = overdue_at(row)
+    if row.ended_at is None and overdue is not None and overdue <= services.now():
         decide_overdue(services, row)
         _look_soon(services, row)  # where deadlines follow one another fast, nothing else would ever be looked for
         return Looked(case, Mended.OVERDUE)
@@ -163,7 +163,6 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
     if mended is Mended.SIGNALLED:
         _next_look(services, row, soon, checked)
     else:
-        overdue = due + OVERDUE_GRACE_SECONDS if due is not None else None
         undone = now + TRY_AGAIN_SECONDS if any_on_record(services, row) else None
         unseen = now + LOOK_FOR_MIRROR_SECONDS if behind else None
         times = (now + LOOK_AGAIN_SECONDS, overdue, undone, unseen, shifts_end(on_duty, row))
@@ -317,8 +316,9 @@ def _next_look(services: Services, row: CaseRow, at: float | None, checked: floa
 def _mend_early(services: Services, key: Key) -> Looked:
     """An event that waits for its case: place it when the case has opened, give it up when its time is over.
 
-    What only takes something back is looked at ever more rarely: there is one for nearly every corrected result of a hospital,
-    and what opens a case takes up at once what waits for it.
+    What opens a case takes up at once what waits for it, and does so again when it is repeated; this is for what dies for good.
+    A correction of what names its case, a result, is looked at ever more rarely: there is one for nearly every corrected result
+    of a hospital. What takes back something else may wait for a sub-case, whose opening nobody may repeat: each minute.
     """
     item = services.table.get(key)
     if item is None:
@@ -342,7 +342,7 @@ def _mend_early(services: Services, key: Key) -> Looked:
         (
             Update(
                 key,
-                set={"look_at": min(item["held_until"], now + _soon(item, now))},
+                set={"look_at": min(item["held_until"], now + _soon(services, item, now))},
                 conditions=(Condition("pk", Test.EXISTS),),
             ),
         )
@@ -350,5 +350,7 @@ def _mend_early(services: Services, key: Key) -> Looked:
     return Looked(None, Mended.NOTHING)
 
 
-def _soon(item: Item, now: float) -> float:
-    return max(EARLY_LOOK_SECONDS, now - item["held_at"]) if only_takes_back(item) else EARLY_LOOK_SECONDS
+def _soon(services: Services, item: Item, now: float) -> float:
+    if only_takes_back(item) and services.library.correlation(item["workflow"]).named_by is not None:
+        return max(EARLY_LOOK_SECONDS, now - float(item["held_at"]))
+    return EARLY_LOOK_SECONDS

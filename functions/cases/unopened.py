@@ -40,7 +40,7 @@ def open_case(
     After the end of the key's newest case that may be a case which re-opens: it knows what that one knew, and names it.
     """
     machine, policy = machine_for_new(services, workflow, event.facility)
-    unopened, earlier = _unopened(services, machine, event, place)
+    unopened, ended = _unopened(services, machine, event, place)
     if unopened is None:
         return None
     row = CaseRow(
@@ -51,11 +51,12 @@ def open_case(
         policy=policy,
         correlation=correlation,
         group=group_of(services, workflow, event),
-        patient=event.patient,
+        patient=ended.patient if ended is not None and ended.merged_at else event.patient,
         encounter=event.encounter,
         opened_at=services.now(),
         case=unopened,
-        earlier=earlier,
+        merged_at=ended.merged_at if ended is not None else 0.0,
+        earlier=ended.id if ended is not None else None,
     )
 
     def note(decision: Decision, opened: CaseRow) -> tuple[Write, ...]:
@@ -70,7 +71,7 @@ def open_case(
 
 def _unopened(
     services: Services, machine: Machine, event: Event, place: Place | None
-) -> tuple[Case | None, str | None]:
+) -> tuple[Case | None, CaseRow | None]:
     """The case that the event may open, before it has; and the ended one that it follows, where it may re-open that.
 
     None when it opens nothing, whatever it says. What happened before the ended case began is not about that case; what
@@ -87,7 +88,7 @@ def _unopened(
         raise LookupError(f"case {place.case} is correlated but has no row")
     if event.occurred_at.timestamp() < ended.case.entered and _ended_by(services, ended) in machine.reopening:
         return None, None
-    return following(ended.case), ended.id
+    return following(ended.case), ended
 
 
 def _ended_by(services: Services, ended: CaseRow) -> str:

@@ -5,7 +5,17 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from functions.emr.ledger import Begun, Held, Ledger, LedgerKey, LedgerRow, LedgerStatus, Superseded, is_undecided
+from functions.emr.ledger import (
+    Begun,
+    Held,
+    Ledger,
+    LedgerKey,
+    LedgerRow,
+    LedgerStatus,
+    Superseded,
+    is_undecided,
+    is_withdrawn,
+)
 
 LEASE: Final = timedelta(minutes=2)
 """How long an attempt holds its row when it dies before it recorded its end; longer than any function may run."""
@@ -84,8 +94,8 @@ class Attempt:
     def keeps(self, resource_id: str, version: str | None, wait: Wait) -> bool:
         """Records what this attempt created; False when it lost its hold meanwhile and that is one too many.
 
-        Whoever took over had looked before this one's was there to be found, and made their own; or withdrew it all. Raises
-        WriteHeld when they found this one's, or will.
+        Whoever took over had looked before this one's was there to be found, and made their own; or withdrew it all, or
+        were refused. ``row`` is what they recorded then. Raises WriteHeld when they found this one's, or will.
         """
         self._recorded = True
         if self._ledger.record(
@@ -97,12 +107,16 @@ class Attempt:
         now = self._ledger.get(self._key)
         if now is None or now.resource_id == resource_id or self._is_open():
             raise WriteHeld("another attempt took over")
+        self.row = now
         return False
 
     def _is_open(self) -> bool:
         """Whether it is not decided yet which resource is the one."""
         now = self._ledger.get(self._key)
-        return now is not None and now.resource_id is None and now.status is not LedgerStatus.RETRACTED
+        if now is None or now.resource_id is not None or now.status is LedgerStatus.RETRACTED:
+            return False
+        # What was refused once is tried anew as long as somebody holds it.
+        return now.held_until is not None or not is_withdrawn(now)
 
 
 def begin(

@@ -75,20 +75,26 @@ def document_text(document: OxygenDocumentation) -> str:
 def document_differences(existing: Resource, document: OxygenDocumentation) -> tuple[str, ...]:
     """The elements in which the EMR's document says something else than was to be filed; empty when there are none."""
     wanted = document_resource(document)
-    context = existing.get("context") or {}
-    same = {
-        "DocumentReference.status": existing.get("status") == wanted["status"],
-        "DocumentReference.identifier": _any_same(same_identifier, existing.get("identifier"), wanted["identifier"][0]),
-        "DocumentReference.type": same_codings(existing.get("type"), wanted["type"]),
-        "DocumentReference.subject": same_reference(existing.get("subject"), wanted["subject"]),
-        "DocumentReference.date": same_instant(existing.get("date"), wanted["date"]),
-        "DocumentReference.author": _any_same(same_reference, existing.get("author"), wanted["author"][0]),
-        "DocumentReference.context.encounter": _any_same(
-            same_reference, context.get("encounter"), wanted["context"]["encounter"][0]
-        ),
-        "DocumentReference.content.attachment": _has_content(existing, document_text(document).encode()),
-    }
-    return tuple(path for path, is_same in same.items() if not is_same)
+    status = () if existing.get("status") == wanted["status"] else ("DocumentReference.status",)
+    return status + _differences(existing, wanted)
+
+
+def is_copy(existing: Resource, of: Resource) -> bool:
+    """Whether Baton itself can have made the document when it made ``of``, whatever became of the status of both since.
+
+    What relates to another document, as an amendment does, or says something else, is somebody else's work.
+    """
+    return not is_related(existing) and not _differences(existing, of)
+
+
+def is_related(existing: Resource) -> bool:
+    """Whether a document replaces, amends or signs another; Baton's never do."""
+    return bool(existing.get("relatesTo"))
+
+
+def is_current(existing: Resource) -> bool:
+    """Whether readers may go by a document: it is neither superseded nor an error."""
+    return existing.get("status") == "current"
 
 
 def is_retracted(existing: Resource) -> bool:
@@ -111,22 +117,38 @@ def _author(document: OxygenDocumentation) -> Resource:
     return logical_reference("Practitioner", Identifier(PERSON_SYSTEM, document.author))
 
 
-def _any_same(same: Any, present: Any, wanted: Resource) -> bool:
-    return any(same(one, wanted) for one in present or [])
+def _differences(existing: Resource, wanted: Resource) -> tuple[str, ...]:
+    encounters = [(one.get("context") or {}).get("encounter") for one in (existing, wanted)]
+    same = {
+        "DocumentReference.identifier": _any_same(
+            same_identifier, existing.get("identifier"), wanted.get("identifier")
+        ),
+        "DocumentReference.type": same_codings(existing.get("type"), wanted.get("type")),
+        "DocumentReference.subject": same_reference(existing.get("subject"), wanted.get("subject")),
+        "DocumentReference.date": same_instant(existing.get("date"), wanted.get("date")),
+        "DocumentReference.author": _any_same(same_reference, existing.get("author"), wanted.get("author")),
+        "DocumentReference.context.encounter": _any_same(same_reference, *encounters),
+        "DocumentReference.content.attachment": _content_hash(existing) == _content_hash(wanted) is not None,
+    }
+    return tuple(path for path, is_same in same.items() if not is_same)
 
 
-def _has_content(existing: Resource, content: bytes) -> bool:
+def _any_same(same: Any, present: Any, wanted: Any) -> bool:
+    return any(same(one, other) for one in present or [] for other in wanted or [])
+
+
+def _content_hash(existing: Resource) -> str | None:
     contents = existing.get("content") or []
     if len(contents) != 1:
-        return False
+        return None
     attachment = contents[0].get("attachment") or {}
     if "data" not in attachment:
         # The EMR moved the text behind a url; the hash is defined over the data before its base64 encoding.
-        return bool(attachment.get("hash") == _sha1(content))
+        return attachment.get("hash")
     try:
-        return base64.b64decode(attachment["data"], validate=True) == content
+        return _sha1(base64.b64decode(attachment["data"], validate=True))
     except binascii.Error:
-        return False
+        return None
 
 
 def _sha1(content: bytes) -> str:

@@ -7,14 +7,23 @@ from typing import Final, TypeAlias
 
 from functions.emr.attempt import LEASE, Attempt, EmrUnavailable, Wait, WriteHeld, begin
 from functions.emr.client import FhirClient, bears
-from functions.emr.document import document_differences, document_resource, entered_in_error, is_retracted
+from functions.emr.document import (
+    document_differences,
+    document_resource,
+    entered_in_error,
+    is_copy,
+    is_current,
+    is_related,
+    is_retracted,
+)
 from functions.emr.documentation import DocumentId, OxygenDocumentation
-from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded
-from functions.emr.looking import as_duplicate, look_for, read_known, take_back
-from functions.emr.results import Busy, Conflict, Found, Missing, Rejected, Unknown, Written
+from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded, is_withdrawn
+from functions.emr.looking import as_duplicate, ranked, read_known, retire, search_for, take_back
+from functions.emr.results import Busy, Conflict, Found, Missing, Rejected, Resource, Unknown, Written
 
 DOCUMENT_TYPE: Final = "DocumentReference"
 _MAX_DECISIONS: Final = 5
+_RELATED: Final = (f"{DOCUMENT_TYPE}.relatesTo",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,15 @@ class Retracted:
     """Whatever the EMR had of the document is marked entered-in-error; None when it had nothing. It stays retracted."""
 
     resource_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the EMR has under a document's identifier: Baton's one that counts, else somebody's; how many were retired."""
+
+    ours: Found | None
+    other: Found | None = None
+    retired: int = 0
 
 
 FileResult: TypeAlias = Sent | Confirmed | Mismatch | Failed | Unknown
@@ -96,7 +114,9 @@ def file_document(
                     if attempt.keeps(resource_id, version, wait):
                         return Sent(resource_id)
                     take_back(client, DOCUMENT_TYPE, resource_id, lambda body: as_duplicate(body, identifier), wait)
-                    raise WriteHeld("another attempt filed it, or it was retracted; this one's document is taken back")
+                    raise WriteHeld(
+                        "another attempt filed it, or it was retracted or refused; this one's document is taken back"
+                    )
                 case Found(_, _, body) as found if bears(body, identifier):
                     return _compared(attempt, found, document)
                 case Found() | Conflict():
@@ -115,7 +135,7 @@ def file_document(
 def confirm_document(
     client: FhirClient, ledger: Ledger, document: OxygenDocumentation, *, at: datetime, lease: timedelta = LEASE
 ) -> ConfirmResult:
-    """Reads a document back and compares it; Missing when the EMR has none, and retired if it has more than one.
+    """Reads a document back and compares it; Missing when the EMR has none. What Baton filed more than once is retired.
 
     Raises EmrUnavailable.
     """
@@ -130,7 +150,7 @@ def retract_document(
 ) -> RetractResult:
     """Marks a document entered-in-error, and makes sure that no late attempt files it again.
 
-    Raises EmrUnavailable when the same has to be tried again.
+    What somebody else made of it, such as an amendment, is left alone. Raises EmrUnavailable when the same has to be tried again.
     """
     with _begun(client, ledger, document, at, lease) as attempt:
         for _ in range(_MAX_DECISIONS):
@@ -138,10 +158,10 @@ def retract_document(
             if isinstance(known, Rejected):
                 return Failed(known.status, known.diagnostics)
             # Always a search: the attempt that the ledger lost track of is the one to retract.
-            look = look_for(client, DOCUMENT_TYPE, document.identifier, kept=known)
+            look = _look(client, document, known)
             if isinstance(look, Rejected):
                 return Failed(look.status, look.diagnostics)
-            found = look.found
+            found = look.ours
             if found is None or is_retracted(found.body):
                 resource_id, version = (found.resource_id, found.version) if found is not None else (None, None)
                 attempt.record(LedgerStatus.RETRACTED, resource_id, version)
@@ -164,21 +184,21 @@ def retract_document(
 def retire_doubles(
     client: FhirClient, ledger: Ledger, document: DocumentId, *, at: datetime, lease: timedelta = LEASE
 ) -> int:
-    """Looks whether the EMR has a document more than once, or after its retraction, and retires what is too many.
+    """Looks whether Baton filed a document more than once, or after its retraction or refusal, and retires what is too many.
 
     An attempt that was late can file after everybody has looked, and die before it takes that back. Returns how many were
     retired. Raises EmrUnavailable.
     """
     with _begun(client, ledger, document, at, lease) as attempt:
         known = _known(client, attempt)
-        kept = known if isinstance(known, Found) else None
-        look = look_for(client, DOCUMENT_TYPE, document.identifier, kept=kept)
+        if isinstance(known, Rejected):
+            return 0  # which one is the one cannot be told
+        look = _look(client, document, known)
         if isinstance(look, Rejected):
             return 0
         too_many = look.retired
-        withdrawn = attempt.row.status is LedgerStatus.RETRACTED
-        if withdrawn and look.found is not None and not is_retracted(look.found.body):
-            result = client.update(entered_in_error(look.found.body), if_match=look.found.version)
+        if is_withdrawn(attempt.row) and look.ours is not None and is_current(look.ours.body):
+            result = client.update(entered_in_error(look.ours.body), if_match=look.ours.version)
             too_many += isinstance(result, Written)
         return too_many
 
@@ -194,15 +214,47 @@ def _confirm(client: FhirClient, attempt: Attempt, document: OxygenDocumentation
     known = _known(client, attempt)
     if isinstance(known, Rejected):
         return Failed(known.status, known.diagnostics)
-    look = look_for(client, DOCUMENT_TYPE, document.id.identifier, kept=known)
+    look = _look(client, document.id, known, document_resource(document))
     if isinstance(look, Rejected):
         # Some EMRs do not let everybody search; what is known was read all the same.
         return Failed(look.status, look.diagnostics) if known is None else _compared(attempt, known, document)
-    if look.found is not None:
-        return _compared(attempt, look.found, document)
+    if look.ours is not None:
+        return _compared(attempt, look.ours, document)
+    if look.other is not None:
+        if is_retracted(look.other.body):
+            return _compared(attempt, look.other, document)
+        # Somebody else's: the ledger must not learn its id, or a retraction would mark it.
+        return Mismatch(look.other.resource_id, document_differences(look.other.body, document) or _RELATED)
     lost = attempt.row.resource_id
     # It was there. Who removed it had a reason; filing it again is for a person to decide.
     return Mismatch(lost, (DOCUMENT_TYPE,)) if lost is not None else Missing()
+
+
+def _look(
+    client: FhirClient, document: DocumentId, known: Found | None, filed: Resource | None = None
+) -> _Look | Rejected:
+    """Searches for a document; of those current that Baton can have made one counts, and the others are retired.
+
+    That is the one that the ledger knows, as long as it is current: a person who marked it an error, or replaced it, meant
+    what stands now. What Baton can have made is told by what was to be filed, else by what is known, else by the one longest
+    unchanged. Raises EmrUnavailable.
+    """
+    found = search_for(client, DOCUMENT_TYPE, document.identifier)
+    if isinstance(found, Rejected):
+        return found
+    if known is not None:
+        # A search index can lag behind; what the ledger knows was read as it is now.
+        found = (known, *(one for one in found if one.resource_id != known.resource_id))
+    everything = ranked(found, known.resource_id if known is not None else None)
+    current = [one for one in everything if is_current(one.body)]
+    if filed is None:
+        unrelated = (one.body for one in current if not is_related(one.body))
+        filed = known.body if known is not None else next(unrelated, {})
+    copies = [one for one in current if one is known or is_copy(one.body, filed)]
+    if not copies:
+        return _Look(known, None if known is not None else next(iter(everything), None))
+    kept, *doubles = copies
+    return _Look(kept, retired=sum(retire(client, one, document.identifier) for one in doubles))
 
 
 def _known(client: FhirClient, attempt: Attempt) -> Found | Rejected | None:

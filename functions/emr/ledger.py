@@ -69,6 +69,11 @@ def is_undecided(row: LedgerRow) -> bool:
     return row.resource_id is None and (row.status is LedgerStatus.UNKNOWN or row.held_until is not None)
 
 
+def is_withdrawn(row: LedgerRow) -> bool:
+    """Whether the EMR is to have nothing of it: it was taken back, or refused and never made."""
+    return row.status is LedgerStatus.RETRACTED or (row.status is LedgerStatus.REJECTED and row.resource_id is None)
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The attempt may go ahead; the row as it now is, with what is known from earlier attempts, and as it was before."""

@@ -41,14 +41,24 @@ def look_for(
     identifier: Identifier,
     *,
     known_id: str | None = None,
-    kept: Found | None = None,
 ) -> Look | Rejected:
     """Searches by identifier; of several resources one is kept and the others are marked entered-in-error.
 
-    Kept is ``kept``, which was read already, whether the search shows it or not; without it one that is not in error already,
-    rather the one that the ledger knows, else the one longest unchanged. What could not be retired now stays for the next
-    look. Raises EmrUnavailable.
+    Kept is one that is not in error already, rather the one that the ledger knows, else the one longest unchanged. What could
+    not be retired now stays for the next look. Raises EmrUnavailable.
     """
+    found = search_for(client, resource_type, identifier)
+    if isinstance(found, Rejected):
+        return found
+    if not found:
+        return Look(None)
+    kept, *duplicates = ranked(found, known_id)
+    retired = [one for one in duplicates if retire(client, one, identifier)]
+    return Look(kept, duplicates=len(duplicates), retired=len(retired))
+
+
+def search_for(client: FhirClient, resource_type: str, identifier: Identifier) -> tuple[Found, ...] | Rejected:
+    """Everything that a search by identifier shows. Raises EmrUnavailable."""
     match client.find(resource_type, identifier):
         case Busy(retry_after):
             raise EmrUnavailable("the EMR is busy", retry_after)
@@ -57,15 +67,12 @@ def look_for(
         case Rejected() as rejected:
             return rejected
         case Matches(found):
-            others = sorted(found, key=lambda one: _rank(one, known_id))
-            if kept is None:
-                if not others:
-                    return Look(None)
-                kept, *duplicates = others
-            else:
-                duplicates = [one for one in others if one.resource_id != kept.resource_id]
-            retired = [one for one in duplicates if _retire(client, one, identifier)]
-            return Look(kept, duplicates=len(duplicates), retired=len(retired))
+            return found
+
+
+def ranked(found: tuple[Found, ...], known_id: str | None) -> list[Found]:
+    """First those not in error; of them the one that the ledger knows, then the one longest unchanged."""
+    return sorted(found, key=lambda one: _rank(one, known_id))
 
 
 def take_back(
@@ -96,7 +103,8 @@ def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, str, str]:
     return one.body.get("status") == _ENTERED_IN_ERROR, one.resource_id != known_id, changed, one.resource_id
 
 
-def _retire(client: FhirClient, duplicate: Found, identifier: Identifier) -> bool:
+def retire(client: FhirClient, duplicate: Found, identifier: Identifier) -> bool:
+    """Takes one that is one too many out of the way; False when the EMR would not have it now."""
     result = client.update(as_duplicate(duplicate.body, identifier), if_match=duplicate.version)
     return isinstance(result, Written)
 

@@ -17,13 +17,14 @@ from functions.emr.device_request import (
     revoked,
 )
 from functions.emr.home_oxygen import HomeOxygenOrder, OrderId
-from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded
+from functions.emr.ledger import Ledger, LedgerKey, LedgerRow, LedgerStatus, Superseded, is_withdrawn
 from functions.emr.looking import read_known, take_back
 from functions.emr.results import Busy, Conflict, Found, Matches, Missing, Rejected, Resource, Unknown, Written
 
 ORDER_TYPE: Final = "DeviceRequest"
 _MAX_DECISIONS: Final = 5
 _TWICE: Final = "placed twice"
+_AFTER: Final = {LedgerStatus.RETRACTED: "sent after its recall", LedgerStatus.REJECTED: "sent after its refusal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ def send_order(
                 case Written(resource_id, version):
                     if attempt.keeps(resource_id, version, wait):
                         return Placed(resource_id)
-                    take_back(client, ORDER_TYPE, resource_id, lambda body: _off(body, _TWICE, at), wait)
-                    raise WriteHeld("another attempt sent it, or it was recalled; this one's order is taken back")
+                    take_back(client, ORDER_TYPE, resource_id, lambda body: _off(body, _why(attempt.row), at), wait)
+                    raise WriteHeld(
+                        "another attempt sent it, or it was recalled or refused; this one's order is taken back"
+                    )
                 case Found(_, _, body) as found if bears(body, identifier):
                     return _compared(attempt, found, order)
                 case Found() | Conflict():
@@ -151,7 +154,7 @@ def recall_order(
 def revoke_doubles(
     client: FhirClient, ledger: Ledger, order: OrderId, *, at: datetime, lease: timedelta = LEASE
 ) -> int:
-    """Looks whether the EMR has an order open more than once, or after its recall, and revokes what is too many.
+    """Looks whether the EMR has an order open more than once, or after its recall or refusal, and revokes what is too many.
 
     An attempt that was late can send after everybody has looked, and die before it takes that back. Returns how many were
     revoked. Raises EmrUnavailable.
@@ -161,10 +164,9 @@ def revoke_doubles(
         if isinstance(found, Rejected):
             return 0
         ours = _ours(found, attempt, order)
-        recalled = attempt.row.status is LedgerStatus.RETRACTED
-        too_many = [one for one in (ours if recalled else ours[1:]) if is_open(one.body)]
+        too_many = [one for one in (ours if is_withdrawn(attempt.row) else ours[1:]) if is_open(one.body)]
         for one in too_many:
-            _revoke_double(client, one, at)
+            _revoke_double(client, one, at, _why(attempt.row))
         return len(too_many)
 
 
@@ -204,9 +206,14 @@ def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, bool, str]:
     return is_taken_back(one.body), not is_fulfilled(one.body), one.resource_id != known_id, one.resource_id
 
 
-def _revoke_double(client: FhirClient, double: Found, at: datetime) -> None:
+def _why(row: LedgerRow) -> str:
+    """Why an order is one too many, for people to read."""
+    return _AFTER[row.status] if is_withdrawn(row) else _TWICE
+
+
+def _revoke_double(client: FhirClient, double: Found, at: datetime, reason: str = _TWICE) -> None:
     # Two open orders are two deliveries: nothing is said to be sent before only one is left.
-    result = client.update(revoked(double.body, _TWICE, at), if_match=double.version)
+    result = client.update(revoked(double.body, reason, at), if_match=double.version)
     if not isinstance(result, Written):
         raise EmrUnavailable("an order that was placed twice could not be revoked")
 

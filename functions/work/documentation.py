@@ -25,6 +25,10 @@ from functions.work.holding import held_for, waiting
 FILE = "file_documentation"
 
 
+class NotRetracted(RuntimeError):
+    """A document that was filed too late could not be taken back; the text has ids only."""
+
+
 class _Documentation:
     def __init__(self, services: Services, client: FhirClient, ledger: Ledger) -> None:
         self._services, self._client, self._ledger = services, client, ledger
@@ -78,8 +82,13 @@ class FileDocumentation(_Documentation):
                 raise EmrUnavailable(why)
 
     def compensate(self, row: CaseRow) -> None:
-        """See Step.compensate: mark the document entered in error."""
-        retract_document(self._client, self._ledger, self._document(row).id, at=self._now())
+        """See Step.compensate: mark the document entered in error.
+
+        Raises NotRetracted when the EMR would not have it.
+        """
+        result = retract_document(self._client, self._ledger, self._document(row).id, at=self._now())
+        if isinstance(result, Failed):
+            raise NotRetracted(f"the EMR answered {result.status} to the retraction of a document of case {row.id}")
 
 
 class ConfirmDocumentation(_Documentation):

@@ -5,7 +5,8 @@ identifiers and the value and tells the ordering provider. A provider who does n
 the chief of service and the nursing supervisor. "Called", "acknowledged" and "acted on" are three different states, and an
 order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
 of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
-What is corrected or withdrawn after that opens a new case for the same result, and everybody who was told is told again.
+What is corrected or withdrawn after that opens a new case for the same result, and the laboratory owns telling whoever was told.
+A result that is reported again after its end begins anew, and does not know who was told of it before.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value

@@ -47,6 +47,7 @@ from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus
 from functions.emr.ordering import ORDER_TYPE
 from functions.emr.table_ledger import TableLedger
 from functions.relay.outlets import NotAccepted, Outlets
+from functions.work.documentation import NotRetracted
 from functions.work.orders import NotRecalled
 from functions.writeback.bring import Rejected, Writeback
 from statemachines import published
@@ -76,6 +77,7 @@ EXPECTED_FAULTS = (
     EmrUnavailable,
     Rejected,
     NotRecalled,
+    NotRetracted,
     NotAccepted,
     ClientError,
     TimeoutError,

@@ -209,11 +209,14 @@ def _began(row: CaseRow, visits: Mapping[str, Sequence[Item]]) -> float:
 
 
 def answered_by_its_own_case(evidence: Evidence, keyring: Keyring) -> Iterator[str]:
-    """I2: what happened in the course of one case, and opens none, is not answered by the next one of its key."""
+    """I2: what happened in the course of one case, and opens none, is not answered by the next one of its key; nor is what
+    happened since the next one began refused by the one before it.
+    """
     cases, by_key = {case.row.id: case for case in evidence.cases}, dict[str, list[CaseSeen]]()
     for case in sorted(evidence.cases, key=lambda case: case.row.opened_at):
         by_key.setdefault(case.row.correlation, []).append(case)
     by_id = {later.row.id: before for of_key in by_key.values() for before, later in pairwise(of_key)}
+    next_of = {before.row.id: cases[later] for later, before in by_id.items()}
     if not by_id:
         return
     moment = datetime.fromtimestamp(evidence.now, UTC)
@@ -225,10 +228,13 @@ def answered_by_its_own_case(evidence: Evidence, keyring: Keyring) -> Iterator[s
         for workflow in _knowing(event.type):
             key = keyring.mark(event.facility, event.event_id, workflow)
             mark = evidence.marks.get(key, {})
+            if mark and mark["reason"] == Reason.CASE_ENDED:  # refused by one that has ended, it counts nowhere
+                later = next_of.get(mark.get("case", ""))
+                if later is not None and later.visits[0]["entered"] <= at and later.row.opened_at < mark["at"]:
+                    yield f"{event.event_id} {event.type} is of {_name(later)}, and was refused by the one before it"
+                continue
             own = by_id.get(mark.get("case", ""))
-            if (
-                own is None or mark["reason"] == Reason.CASE_ENDED
-            ):  # refused by one that has ended, too, it counts nowhere
+            if own is None:
                 continue
             answering = cases[mark["case"]]
             if (None, event.type) in answering.machine.arrows or event.type in answering.machine.reopening:

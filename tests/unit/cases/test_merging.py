@@ -56,6 +56,18 @@ def key(made: World, patient: str) -> str:
     return made.services.keys.correlation("northfield", "oxygen", patient)
 
 
+def test_what_happened_in_the_case_before_does_not_count_in_the_open_one_after_a_merge_either() -> None:
+    made = world()
+    first = order(made, "P-1")
+    made.now += 60
+    made.place("order_cancelled", by=MD, reason="a mistake", patient="P-1")
+    ended = made.now
+    second = order(made, "P-1")
+    merge(made, "P-1", "P-9")
+    late = made.place("oxygen_changed", by=RN, flow_l_min=2, patient="P-1", at=ended - 5)
+    assert (late.case, late.outcome, made.path(second.id)) == (first.id, "refused", ["ordered"])
+
+
 def test_the_case_is_found_by_both_records_after_the_merge() -> None:
     made = world()
     opened = order(made, "P-1")

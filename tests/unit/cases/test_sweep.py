@@ -9,6 +9,7 @@ import pytest
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
+from functions.cases.commit import OVERDUE_GRACE_SECONDS
 from functions.cases.outcome import Placed
 from functions.cases.quarantine import quarantined
 from functions.cases.sweep import (
@@ -237,6 +238,26 @@ def test_a_deadlines_own_timer_gets_a_minute_before_the_sweep_looks() -> None:
     world.now = due + 59
     assert Mended.OVERDUE not in mended(world)
     assert world.state() == "assessment_due"
+
+
+def test_a_timer_that_could_not_be_set_before_the_deadline_gets_its_minute_too() -> None:
+    """An event that comes late enters a state whose deadline has passed already; then nothing is amiss."""
+    world = running()
+    world.now += 6 * 3600
+    began = world.case().case.entered
+    world.following._timers.clear()
+    world.place("assessment_completed", by=RT, at=began + 1)
+    world.following._timers.clear()
+    row = world.case()
+    assert row.case.due is not None
+    assert row.case.due + OVERDUE_GRACE_SECONDS < world.now
+    assert row.parked_visit == row.visit
+    assert world.row(keys.meta(row.id))["look_at"] == world.now + OVERDUE_GRACE_SECONDS
+    world.table.update(Update(keys.meta(row.id), set={"look_at": world.now}))
+    assert Mended.OVERDUE not in mended(world)
+    assert world.state() == row.state
+    world.now += OVERDUE_GRACE_SECONDS
+    assert mended(world) == [Mended.OVERDUE]
 
 
 def test_an_overdue_case_moves_though_no_timer_fires() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.cases import keys
+from functions.cases import keys, settle
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.follow import deadline, give_up
 from functions.cases.library import Library
@@ -149,6 +149,19 @@ def test_a_sub_case_that_cannot_be_opened_keeps_no_execution_from_following(capl
     (record,) = caplog.records
     assert ward.parent.id in record.getMessage()
     assert record.exc_info is not None
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_sub_case_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    ward = ward_of(LATE_ORDER, KIT)
+    ask = preparing_late(ward)
+    ask()
+
+    def faulty(*_: object) -> None:
+        raise KeyError("no such attribute")
+
+    monkeypatch.setattr(settle, "tell_relatives", faulty)
+    with pytest.raises(KeyError, match="no such attribute"):
+        ask()
 
 
 def test_another_fault_is_raised_so_that_the_execution_asks_again() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.emr.attempt import LEASE, SETTLES, EmrUnavailable, WriteHeld
+from functions.emr.attempt import LEASE, SETTLES, Attempt, EmrUnavailable, WriteHeld, begin
 from functions.emr.client import FhirClient
 from functions.emr.document import document_resource
 from functions.emr.filing import (
@@ -49,6 +49,9 @@ class Filing:
 
     def retract(self) -> RetractResult:
         return retract_document(self.client, self.ledger, a_document().id, at=NOW)
+
+    def look(self) -> int:
+        return retire_doubles(self.client, self.ledger, a_document().id, at=NOW)
 
     def row(self) -> LedgerRow:
         row = self.ledger.get(document_key(self.client, a_document().id))
@@ -349,6 +352,57 @@ def test_what_is_filed_after_its_retraction_is_taken_back(filing: Filing) -> Non
     assert filing.row().status is LedgerStatus.RETRACTED
 
 
+def refused_beside_a_late_attempt(filing: Filing) -> Callable[[], None]:
+    """The successor of a late attempt is refused before the late one's document is there."""
+    filing.emr.knows_if_none_exist = False
+    filing.ledger = filing.ledger.held_by("1.4")
+
+    def before(method: str, _path: str) -> None:
+        if method == "POST":
+            filing.emr.before = None
+            refused = begin(filing.ledger, document_key(filing.client, a_document().id), NOW)
+            assert isinstance(refused, Attempt)
+            refused.record(LedgerStatus.REJECTED)
+
+    def files() -> None:
+        filing.emr.before = before
+        filing.file()
+
+    return files
+
+
+def test_what_is_filed_after_its_successor_was_refused_is_taken_back(filing: Filing) -> None:
+    """The case says that it failed: nobody would ever look for it."""
+    with pytest.raises(WriteHeld, match="taken back"):
+        refused_beside_a_late_attempt(filing)()
+    assert current(filing) == []
+    assert filing.row().status is LedgerStatus.REJECTED
+
+
+def test_the_daily_look_takes_back_what_came_after_the_refusal(filing: Filing) -> None:
+    filing.emr.will("PUT", answer(503), times=5)
+    with pytest.raises(EmrUnavailable, match="could not be taken back"):
+        refused_beside_a_late_attempt(filing)()
+    assert current(filing) == ["id-1"]
+    assert filing.look() == 1
+    assert current(filing) == []
+    assert filing.look() == 0
+
+
+def test_what_was_refused_is_undecided_while_it_is_tried_anew(filing: Filing) -> None:
+    filing.ledger = filing.ledger.held_by("1.4")
+    key = document_key(filing.client, a_document().id)
+    late = begin(filing.ledger, key, NOW)
+    refused = begin(filing.ledger, key, NOW)
+    assert isinstance(late, Attempt)
+    assert isinstance(refused, Attempt)
+    refused.record(LedgerStatus.REJECTED)
+    begin(filing.ledger, key, NOW)
+    with pytest.raises(WriteHeld, match="took over"):
+        late.keeps("id-1", None, filing.waited.append)
+    assert filing.waited == [SETTLES.total_seconds()]
+
+
 def test_what_the_successor_has_found_is_not_taken_back(filing: Filing) -> None:
     """It looked when the first one's document was there, and the first has not heard of it yet."""
     filing.ledger = first = filing.ledger.held_by("1.4")
@@ -512,3 +566,110 @@ def test_the_daily_look_takes_back_what_came_after_the_retraction(filing: Filing
     assert current(filing) == []
     assert filing.row().status is LedgerStatus.RETRACTED
     assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 0
+
+
+# ── what a person did with it ────────────────────────────────────────────────────────────────────────────────────────────
+
+ACTS = [Filing.file, Filing.confirm, Filing.retract, Filing.look]
+
+
+def another(filing: Filing, **changes: Any) -> str:
+    """A person files a document under the same identifier; its id."""
+    stored = filing.emr.store(document_resource(a_document()) | changes)
+    return str(stored["id"])
+
+
+def amended(filing: Filing) -> str:
+    """A person files an amendment, and the document before it is superseded."""
+    before = filing.only_document()
+    filing.emr.store(before | {"status": "superseded"})
+    target = {"reference": f"DocumentReference/{before['id']}"}
+    return another(filing, relatesTo=[{"code": "replaces", "target": target}])
+
+
+def test_the_right_copy_beside_one_that_was_an_error_is_what_counts(filing: Filing) -> None:
+    filing.file()
+    filing.emr.store(filing.only_document() | {"status": "entered-in-error"})
+    right = another(filing)
+    assert filing.look() == 0
+    assert filing.confirm() == Confirmed(right)
+    assert current(filing) == [right]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_corrected_document_beside_one_that_was_an_error_is_left_alone(
+    filing: Filing, act: Callable[[Filing], object]
+) -> None:
+    filing.file()
+    filing.emr.store(filing.only_document() | {"status": "entered-in-error"})
+    corrected = another(filing, subject={"reference": "Patient/P-0002"})
+    act(filing)
+    assert filing.look() == 0
+    assert current(filing) == [corrected]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_amendment_is_left_alone(filing: Filing, act: Callable[[Filing], object]) -> None:
+    filing.file()
+    amendment = amended(filing)
+    act(filing)
+    assert filing.look() == 0
+    assert current(filing) == [amendment]
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"relatesTo": [{"code": "appends", "target": {"reference": "DocumentReference/id-1"}}]},
+        {"subject": {"reference": "Patient/P-0002"}},
+        {"content": [{"attachment": {"contentType": "text/plain", "data": "YW5vdGhlcg=="}}]},
+    ],
+    ids=["related", "of another", "says something else"],
+)
+def test_what_baton_cannot_have_filed_is_not_retired_beside_its_own(
+    filing: Filing, act: Callable[[Filing], object], changes: dict[str, Any]
+) -> None:
+    filing.file()
+    theirs = another(filing, **changes)
+    act(filing)
+    filing.look()
+    assert theirs in current(filing)
+    assert filing.row().resource_id == "id-1"
+
+
+def test_what_was_replaced_is_a_mismatch(filing: Filing) -> None:
+    filing.file()
+    amended(filing)
+    assert filing.confirm() == Mismatch("id-1", ("DocumentReference.status",))
+    assert filing.row().resource_id == "id-1"
+
+
+@pytest.mark.parametrize("act", [Filing.file, Filing.confirm])
+def test_the_ledger_never_learns_of_somebody_elses_document(filing: Filing, act: Callable[[Filing], object]) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    filing.file()
+    theirs = another(filing, relatesTo=[{"code": "replaces", "target": {"display": "on paper"}}])
+    assert act(filing) == Mismatch(theirs, ("DocumentReference.relatesTo",))
+    assert filing.row().resource_id is None
+    filing.retract()
+    assert current(filing) == [theirs]
+
+
+def test_while_what_is_known_may_not_be_read_nothing_is_retired(filing: Filing) -> None:
+    filing.file()
+    before = filing.only_document()
+    filing.emr.resources.clear()
+    other = another(filing)
+    filing.emr.store(before)
+    filing.emr.will("GET", answer(403))
+    assert filing.look() == 0
+    assert sorted(current(filing)) == sorted([other, "id-1"])
+
+
+def test_what_an_unknown_filing_left_twice_is_reduced_to_one(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"), after_commit=True)
+    filing.file()
+    filing.emr.store(document_resource(a_document()))
+    assert filing.look() == 1
+    assert len(current(filing)) == 1

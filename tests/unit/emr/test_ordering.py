@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.emr.attempt import LEASE, SETTLES, EmrUnavailable, WriteHeld, begin
+from functions.emr.attempt import LEASE, SETTLES, Attempt, EmrUnavailable, WriteHeld, begin
 from functions.emr.client import FhirClient
 from functions.emr.device_request import order_resource
 from functions.emr.home_oxygen import OrderId
@@ -356,8 +356,29 @@ def test_what_a_late_attempt_sent_after_the_recall_is_revoked(ordering: Ordering
     with pytest.raises(WriteHeld, match="taken back"):
         ordering.send()
     assert open_orders(ordering) == []
-    assert ordering.only_order()["note"][0]["text"] == "Recalled: placed twice"
+    assert ordering.only_order()["note"][0]["text"] == "Recalled: sent after its recall"
     assert ordering.row().status is LedgerStatus.RETRACTED
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_what_a_late_attempt_sent_after_the_refusal_is_revoked(ordering: Ordering, *, dies: bool) -> None:
+    """The case says that it failed, and somebody orders anew: with this one open too, two vendors deliver."""
+
+    def refused() -> None:
+        begun = begin(ordering.ledger, order_key(ordering.client, an_order().id), NOW)
+        assert isinstance(begun, Attempt)
+        begun.record(LedgerStatus.REJECTED)
+
+    meanwhile(ordering, refused)
+    if dies:
+        ordering.emr.will("PUT", answer(503), times=5)
+    with pytest.raises(EmrUnavailable, match="could not be taken back" if dies else "taken back"):
+        ordering.send()
+    assert len(open_orders(ordering)) == dies
+    order = an_order().id
+    assert revoke_doubles(ordering.client, ordering.ledger, order, at=NOW) == dies
+    assert open_orders(ordering) == []
+    assert ordering.only_order()["note"][0]["text"] == "Recalled: sent after its refusal"
 
 
 def test_what_the_vendor_delivered_meanwhile_is_not_revoked(ordering: Ordering) -> None:

@@ -188,6 +188,36 @@ def test_what_was_corrected_before_the_result_was_withdrawn_is_superseded() -> N
     assert tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL, at=ended.case.entered).outcome == "moved"
 
 
+def test_what_is_heard_late_of_a_result_that_was_reported_again_goes_to_the_case_that_is_open() -> None:
+    hospital = closed()
+    ended = hospital.of(LAB)
+    tell(hospital, "critical_result_reported", **RESULT)
+    late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=ended.case.entered - 1)
+    assert (late.case, late.outcome) == (hospital.cases()[-1].id, "moved")
+    assert late.case != ended.id
+
+
+def test_the_case_before_is_remembered_by_one_that_re_opens_another() -> None:
+    hospital = closed()
+    first = hospital.of(LAB)
+    tell(hospital, "critical_result_reported", **RESULT)
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    late = tell(hospital, "result_verified", "LAB", at=first.case.entered - 1)
+    assert (late.case, late.outcome, late.reason) == (first.id, "refused", "case_ended")
+    assert hospital.at(LAB) == "resulted"
+
+
+def test_a_case_that_re_opens_is_of_the_record_that_survived_a_merge() -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    hospital.tell_all(LAB, "patient_merged", surviving_patient="P-9")
+    tell(hospital, "correction_acknowledged", "RN")
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    (*_, earlier, newest) = hospital.cases()
+    assert (newest.earlier, newest.patient) == (earlier.id, "P-9")
+
+
 def test_the_same_event_again_re_opens_nothing_again() -> None:
     hospital = closed()
     tell(hospital, "result_corrected", "LAB", **HARMLESS, id="once")

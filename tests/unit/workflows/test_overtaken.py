@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from functions.cases import events, keys
 from functions.cases.early import NO_CASE_IN_TIME
 from functions.cases.quarantine import quarantined
 from functions.cases.sweep import Mended
+from functions.cases.table import read_all
+from functions.cases.unopened import EARLY_LOOK_SECONDS
 from tests.support.invariants import violations
 from tests.support.world import StepFunctionsDown
 from tests.unit.workflows.hospital import Hospital
@@ -173,10 +176,61 @@ def test_what_takes_nothing_back_may_have_happened_before_its_case_began() -> No
     assert hospital.at(LAB) == "notify_due"
 
 
-def test_an_order_that_was_cancelled_is_not_drafted_when_its_request_arrives_last() -> None:
-    hospital = planned()
+def held_for(hospital: Hospital, minutes: int) -> float:
+    """A cancelled order waits so long for its request, with a sweep each minute; how long before now it was asked for."""
     early(hospital, ORDER, "home_oxygen_order_cancelled", "PROVIDER", reason="mistaken")
-    late(hospital, PLAN, "home_oxygen_requested", "PROVIDER", before=90)
+    for _ in range(minutes):
+        hospital.now += 60
+        hospital.sweep()
+    return minutes * 60.0 + 90
+
+
+@pytest.mark.parametrize("minutes", [0, 65])
+def test_an_order_that_was_cancelled_is_not_drafted_when_its_request_arrives_last(minutes: int) -> None:
+    """A sub-case takes up at once what waited for it, however long that has waited: no sweep is needed."""
+    hospital = planned()
+    late(hospital, PLAN, "home_oxygen_requested", "PROVIDER", before=held_for(hospital, minutes))
+    assert hospital.visited(ORDER) == ["order_draft", "withdrawn"]
+    assert hospital.at(PLAN) == "qualified"
+    assert violations(hospital) == []
+
+
+class Died(BaseException):
+    """A worker ends here and now."""
+
+
+def dies_before_it_takes_up(hospital: Hospital, patch: pytest.MonkeyPatch, before: float) -> None:
+    """The sub-case has been opened, and whoever opened it dies before what waited for it is taken up."""
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with patch.context() as inner:
+        inner.setattr(events, "drain_early", die)
+        with pytest.raises(Died):
+            late(hospital, PLAN, "home_oxygen_requested", "PROVIDER", before=before, id="request")
+    hospital.following.run()
+    assert hospital.at(ORDER) == "order_draft"
+
+
+def test_what_nobody_lived_to_take_up_for_a_sub_case_is_taken_up_when_its_request_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hospital = planned()
+    before = held_for(hospital, 65)
+    dies_before_it_takes_up(hospital, monkeypatch, before)
+    assert hospital.tell(PLAN, "home_oxygen_requested", "PROVIDER", at=hospital.now - before, id="request").duplicate
+    assert (hospital.at(ORDER), hospital.at(PLAN)) == ("withdrawn", "qualified")
+    assert violations(hospital) == []
+
+
+def test_what_nobody_lived_to_take_up_for_a_sub_case_is_placed_by_the_sweep_within_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hospital = planned()
+    dies_before_it_takes_up(hospital, monkeypatch, held_for(hospital, 65))
+    (waits,) = read_all(hospital.table, hospital.of(ORDER).correlation, keys.EARLY)
+    assert waits["look_at"] <= hospital.now + EARLY_LOOK_SECONDS
     hospital.now += 60
     assert Mended.EARLY_PLACED in [each.mended for each in hospital.sweep()]
     assert (hospital.at(ORDER), hospital.at(PLAN)) == ("withdrawn", "qualified")

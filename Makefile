@@ -58,7 +58,7 @@ format: setup ## Rewrite the sources in the house style
 bench: setup ## Measure speed and memory; prints JSON
 	@$(BIN)/python -m tests.benchmark
 
-load: setup ## 160 facilities and 2,000 cases through the embedded stack, then a firehose of vital signs; takes half an hour
+load: setup ## 160 facilities and 2,000 cases through the embedded stack, then a firehose of vital signs; takes a quarter of an hour
 	@$(BIN)/python -m tests.benchmark.load $(LOAD_ARGS)
 
 crash: setup ## Die before and after every call to AWS or the EMR; prints JSON

@@ -151,8 +151,8 @@ def _take_up_rest(
 def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     """Open the sub-case that the case came here to wait for, once. Its own deadline stands if the place is taken now.
 
-    What waited for the sub-case is taken up before it is followed: a system step must not be begun that was taken back already.
-    Raises Unopenable when it can never be opened as things are: that must be heard, although the case has moved already.
+    What waited for it is placed by the sweep, within a minute. Raises Unopenable when it can never be opened as things are: that
+    must be heard, although the case has moved already.
     """
     request = sub_case_request(row)
     mark = services.keys.mark(row.facility, request, wanted.workflow)
@@ -203,7 +203,6 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     with suppress(SeenBefore):
         opened = persist(services, attempt)
     if opened is not None:
-        _take_up_early(services, opened.row)
         settle(services, opened.row, opened.visits)
     else:
         _settle_opened(services, mark)
@@ -217,16 +216,7 @@ def _settle_opened(services: Services, request: Key) -> None:
     opened = load_case(services, asked["case"])
     if opened is None:
         raise LookupError(f"case {asked['case']} was opened for another, and does not exist")
-    _take_up_early(services, opened)
     settle(services, opened)
-
-
-def _take_up_early(services: Services, opened: CaseRow) -> None:
-    """Place what waited for a sub-case to open."""
-    # Placing an event may open a sub-case, and opening one places events: each needs the other, so this one is bound late.
-    from functions.cases.events import drain_early
-
-    drain_early(services, opened)
 
 
 def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float) -> None:

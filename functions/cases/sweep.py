@@ -316,9 +316,9 @@ def _next_look(services: Services, row: CaseRow, at: float | None, checked: floa
 def _mend_early(services: Services, key: Key) -> Looked:
     """An event that waits for its case: place it when the case has opened, give it up when its time is over.
 
-    What opens a case takes up at once what waits for it, and does so again when it is repeated; this is for what dies for good.
-    A correction of what names its case, a result, is looked at ever more rarely: there is one for nearly every corrected result
-    of a hospital. What takes back something else may wait for a sub-case, whose opening nobody may repeat: each minute.
+    An event that opens a case takes up at once what waits for it, and does so again when it is repeated. A correction of what
+    names its case, a result, is looked at ever more rarely: there is one for nearly every corrected result of a hospital. What
+    takes back something else may wait for a sub-case, which takes up nothing when it opens: each minute.
     """
     item = services.table.get(key)
     if item is None:
@@ -327,8 +327,8 @@ def _mend_early(services: Services, key: Key) -> Looked:
     event = readable(services, item)
     if event is None:
         return Looked(None, Mended.EARLY_EXPIRED)
-    if place is not None and ("closed_at" not in place or only_takes_back(item)):
-        with suppress(Unplaceable):  # it is for no case that began later, or nothing re-opens the one that ended
+    if place is not None:
+        with suppress(Unplaceable):  # it is for no case that began later, or happened after the one that ended
             placed = place_in(services, item["workflow"], event, item["raw"], held=True)
             return Looked(placed.case, Mended.EARLY_PLACED)
     now = services.now()

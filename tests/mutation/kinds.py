@@ -35,7 +35,7 @@ _CONDITION: Final = re.compile(
 _MARK: Final = re.compile(r"\bmark(ed|_item)?\b|\bmarked\(|\bSeenBefore\b|\bseen\b|duplicate")
 _PARK: Final = re.compile(r"park|Park\.order")
 _GENERATION: Final = re.compile(r"(?!not done).*(generation|superseded|Superseded)")
-_SETTLE: Final = re.compile(r"not done: (settle|follow|tell_relatives\w*|drain_early|_settle_opened|_take_up_early)\(")
+_SETTLE: Final = re.compile(r"not done: (settle|follow|tell_relatives\w*|drain_early|_settle_opened)\(")
 _LEDGER: Final = re.compile(r"\b(LedgerStatus|Held|Superseded|is_first|attempt\.(row|record))\b|_attempt\.record")
 _DEAD_LETTERS: Final = re.compile(r"dead[_-]letter|\bletters\b|DeadLetters|destination_config|given up|RedrivePolicy")
 

@@ -347,6 +347,21 @@ def test_a_held_event_is_looked_at_every_minute_and_given_up_when_its_time_is_ov
     assert (again.duplicate, again.outcome) == (False, "moved")
 
 
+def test_what_happened_after_the_end_waits_on_where_the_last_case_has_ended() -> None:
+    world = staffed("northfield")
+    world.place("oxygen_ordered", by=MD, order_id="O1", age_years=70)
+    world.now += 60
+    world.place("order_cancelled", by=MD, reason="a mistake")
+    world.now += 60
+    held(world)
+    world.following.run()
+    world.now += 60
+    assert Mended.EARLY_PLACED not in mended(world)
+    mark = world.mark("early")
+    assert mark is not None
+    assert mark["outcome"] == "held_early"
+
+
 def test_a_held_event_that_was_placed_meanwhile_needs_nothing() -> None:
     """The index is only a hint: what it names may be gone when the sweep gets there."""
     world = staffed("northfield")

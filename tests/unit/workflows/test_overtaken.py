@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.cases import events, keys
+from functions.cases import keys
 from functions.cases.early import NO_CASE_IN_TIME
 from functions.cases.quarantine import quarantined
 from functions.cases.sweep import Mended
@@ -176,6 +176,17 @@ def test_what_takes_nothing_back_may_have_happened_before_its_case_began() -> No
     assert hospital.at(LAB) == "notify_due"
 
 
+def test_what_takes_nothing_back_is_looked_at_each_minute_however_long_it_waits() -> None:
+    hospital = Hospital()
+    early(hospital, LAB, "result_verified", "LAB", result_id="R1")
+    for _ in range(30):
+        hospital.now += 60
+        hospital.sweep()
+    place = hospital.services.keys.correlation("northfield", LAB, "E-1", "R1")
+    (waits,) = read_all(hospital.table, place, keys.EARLY)
+    assert waits["look_at"] <= hospital.now + EARLY_LOOK_SECONDS
+
+
 def held_for(hospital: Hospital, minutes: int) -> float:
     """A cancelled order waits so long for its request, with a sweep each minute; how long before now it was asked for."""
     early(hospital, ORDER, "home_oxygen_order_cancelled", "PROVIDER", reason="mistaken")
@@ -186,54 +197,16 @@ def held_for(hospital: Hospital, minutes: int) -> float:
 
 
 @pytest.mark.parametrize("minutes", [0, 65])
-def test_an_order_that_was_cancelled_is_not_drafted_when_its_request_arrives_last(minutes: int) -> None:
-    """A sub-case takes up at once what waited for it, however long that has waited: no sweep is needed."""
+def test_an_order_that_was_cancelled_ends_within_a_minute_when_its_request_arrives_last(minutes: int) -> None:
+    """A sub-case takes up nothing when it opens; the sweep does, however long it has waited."""
     hospital = planned()
     late(hospital, PLAN, "home_oxygen_requested", "PROVIDER", before=held_for(hospital, minutes))
-    assert hospital.visited(ORDER) == ["order_draft", "withdrawn"]
-    assert hospital.at(PLAN) == "qualified"
-    assert violations(hospital) == []
-
-
-class Died(BaseException):
-    """A worker ends here and now."""
-
-
-def dies_before_it_takes_up(hospital: Hospital, patch: pytest.MonkeyPatch, before: float) -> None:
-    """The sub-case has been opened, and whoever opened it dies before what waited for it is taken up."""
-
-    def die(*_: object) -> None:
-        raise Died
-
-    with patch.context() as inner:
-        inner.setattr(events, "drain_early", die)
-        with pytest.raises(Died):
-            late(hospital, PLAN, "home_oxygen_requested", "PROVIDER", before=before, id="request")
-    hospital.following.run()
-    assert hospital.at(ORDER) == "order_draft"
-
-
-def test_what_nobody_lived_to_take_up_for_a_sub_case_is_taken_up_when_its_request_is_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    hospital = planned()
-    before = held_for(hospital, 65)
-    dies_before_it_takes_up(hospital, monkeypatch, before)
-    assert hospital.tell(PLAN, "home_oxygen_requested", "PROVIDER", at=hospital.now - before, id="request").duplicate
-    assert (hospital.at(ORDER), hospital.at(PLAN)) == ("withdrawn", "qualified")
-    assert violations(hospital) == []
-
-
-def test_what_nobody_lived_to_take_up_for_a_sub_case_is_placed_by_the_sweep_within_a_minute(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    hospital = planned()
-    dies_before_it_takes_up(hospital, monkeypatch, held_for(hospital, 65))
     (waits,) = read_all(hospital.table, hospital.of(ORDER).correlation, keys.EARLY)
     assert waits["look_at"] <= hospital.now + EARLY_LOOK_SECONDS
     hospital.now += 60
     assert Mended.EARLY_PLACED in [each.mended for each in hospital.sweep()]
-    assert (hospital.at(ORDER), hospital.at(PLAN)) == ("withdrawn", "qualified")
+    assert hospital.visited(ORDER) == ["order_draft", "withdrawn"]
+    assert hospital.at(PLAN) == "qualified"
     assert violations(hospital) == []
 
 

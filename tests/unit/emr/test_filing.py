@@ -419,9 +419,8 @@ def test_what_the_successor_has_found_is_not_taken_back(filing: Filing) -> None:
     assert current(filing) == ["id-1"]
 
 
-def test_a_late_attempt_waits_for_what_its_successor_decides(filing: Filing) -> None:
-    filing.emr.knows_if_none_exist = False
-    filing.ledger = filing.ledger.held_by("1.4")
+def is_taken_over(filing: Filing) -> None:
+    """While it creates, another attempt takes its row of the ledger over."""
     key = document_key(filing.client, a_document().id)
 
     def taken_over(method: str, _path: str) -> None:
@@ -430,6 +429,12 @@ def test_a_late_attempt_waits_for_what_its_successor_decides(filing: Filing) -> 
             filing.ledger.begin(key, NOW, revision=0, lease=LEASE)
 
     filing.emr.before = taken_over
+
+
+def test_a_late_attempt_waits_for_what_its_successor_decides(filing: Filing) -> None:
+    filing.emr.knows_if_none_exist = False
+    filing.ledger = filing.ledger.held_by("1.4")
+    is_taken_over(filing)
     with pytest.raises(WriteHeld, match="took over"):
         filing.file()
     assert filing.waited == [SETTLES.total_seconds()]
@@ -449,14 +454,7 @@ def decides_while_waited_for(filing: Filing, resource_id: str) -> Callable[[floa
 @pytest.mark.parametrize(("decided", "left"), [("id-1", ["id-1"]), ("another", [])])
 def test_what_was_decided_meanwhile_counts(filing: Filing, decided: str, left: list[str]) -> None:
     filing.ledger = filing.ledger.held_by("1.4")
-    key = document_key(filing.client, a_document().id)
-
-    def taken_over(method: str, _path: str) -> None:
-        if method == "POST":
-            filing.emr.before = None
-            filing.ledger.begin(key, NOW, revision=0, lease=LEASE)
-
-    filing.emr.before = taken_over
+    is_taken_over(filing)
     wait = decides_while_waited_for(filing, decided)
     with pytest.raises(WriteHeld):
         file_document(filing.client, filing.ledger, a_document(), at=NOW, wait=wait)

@@ -105,7 +105,9 @@ def test_an_event_that_comes_twice_counts_once(played: Night) -> None:
 
 
 def test_an_older_observation_changes_nothing(played: Night) -> None:
-    assert played.report.reasons["recorded: older_than_known"] == 1
+    placed = [line for line in played.lines(Actor.INTAKE, "placed") if line.get("case") == played.rows[MISSED].id]
+    (older,) = [line for line in placed if line["reason"] == "older_than_known" and not line["duplicate"]]
+    assert (older["outcome"], older["transitions"]) == ("recorded", [])
 
 
 def test_a_burst_outruns_the_execution_which_follows_all_the_same(played: Night) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from events.catalog import CATALOG
 from functions.cases import keys
+from functions.cases.commit import OVERDUE_GRACE_SECONDS
 from functions.cases.facilities import register
 from functions.cases.intake import take_in
 from functions.cases.ports import Executions, Services, Signal
@@ -133,8 +134,9 @@ class Ward:
         return self.row(row.id)
 
     def overdue(self, row: CaseRow) -> CaseRow:
-        """Let a case's deadline have passed a minute ago; its timer knows nothing of it."""
-        self.connection.table.update(Update(keys.meta(row.id), set={"due": time.time() - 60}))
+        """Let a case have moved, and its deadline have passed, long enough ago; its timer knows nothing of it."""
+        past = time.time() - OVERDUE_GRACE_SECONDS - 1
+        self.connection.table.update(Update(keys.meta(row.id), set={"due": past, "moved_at": past}))
         return self.row(row.id)
 
     def grown_old(self, row: CaseRow) -> CaseRow:

@@ -7,13 +7,30 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cdk.grants import Actor
 from local.aws.running import REGION, RunningAws
 from local.deploy import STACK
 
+_DIED = "Worker process died"
+"""What is logged, in the place of an answer, for an invocation whose sandbox ended after it was handed the event."""
+
 _numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One invocation, as a function's log shows it."""
+
+    request: str
+    printed: tuple[str, ...]
+
+    @property
+    def died(self) -> bool:
+        """Whether its sandbox was killed in the midst of it. A sandbox that had nothing in hand dies without a word."""
+        return _DIED in self.printed
 
 
 class Lambdas:
@@ -47,6 +64,21 @@ class Lambdas:
         """The event source mapping that feeds a function."""
         (found,) = self._client.list_event_source_mappings(FunctionName=name(actor))["EventSourceMappings"]
         return dict(found)
+
+
+def invocations(log: str) -> list[Invocation]:
+    """The invocations of which a function's log tells, in the order in which they ended."""
+    found: list[Invocation] = []
+    request, printed = "", list[str]()
+    # The embedded AWS writes an invocation's lines when it has ended, all at once: they never mingle with another's.
+    for line in log.splitlines():
+        if line.startswith("START RequestId: "):
+            request, printed = line.split()[2], []
+        elif line == f"END RequestId: {request}":
+            found.append(Invocation(request, tuple(printed)))
+        else:
+            printed.append(line)
+    return found
 
 
 def name(actor: Actor) -> str:

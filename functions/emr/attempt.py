@@ -120,10 +120,16 @@ class Attempt:
 
 
 def begin(
-    ledger: Ledger, key: LedgerKey, at: datetime, *, revision: int = 0, lease: timedelta = LEASE
+    ledger: Ledger,
+    key: LedgerKey,
+    at: datetime,
+    *,
+    revision: int = 0,
+    lease: timedelta = LEASE,
+    content: str | None = None,
 ) -> Attempt | Superseded:
-    """Announces an attempt in the ledger. Raises WriteHeld while another is under way."""
-    match ledger.begin(key, at, revision=revision, lease=lease):
+    """Announces an attempt in the ledger, and what it is to write. Raises WriteHeld while another is under way."""
+    match ledger.begin(key, at, revision=revision, lease=lease, content=content):
         case Begun(row, before):
             return Attempt(ledger, key, row, at, before)
         case Held(until):

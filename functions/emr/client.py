@@ -30,6 +30,8 @@ from functions.emr.transport import NoAnswer, NotSent, Response, Transport, Urll
 _MAX_PAGES: Final = 20
 _PAGE_SIZE: Final = 50
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class FhirClient:
     """Talks to one EMR.
@@ -139,7 +141,7 @@ class FhirClient:
         sent = {"Accept": "application/fhir+json", **(headers or {})}
         body = None
         if resource is not None:
-            body = json.dumps(resource, separators=(",", ":")).encode()
+            body = _compact(resource).encode()
             # Epic answers a create with an empty body otherwise.
             sent |= {"Content-Type": "application/fhir+json", "Prefer": "return=representation"}
         url = f"{self._base_url}/{target}"

@@ -84,12 +84,15 @@ def is_copy(existing: Resource, of: Resource) -> bool:
 
     What relates to another document, as an amendment does, or says something else, is somebody else's work.
     """
-    return not is_related(existing) and not _differences(existing, of)
+    return not existing.get("relatesTo") and not _differences(existing, of)
 
 
-def is_related(existing: Resource) -> bool:
-    """Whether a document replaces, amends or signs another; Baton's never do."""
-    return bool(existing.get("relatesTo"))
+def outline(resource: Resource) -> Resource:
+    """A document without its text: enough to tell a copy of it by, since the hash stands for the text."""
+    outlined = copy.deepcopy(resource)
+    for one in outlined["content"]:
+        del one["attachment"]["data"]
+    return outlined
 
 
 def is_current(existing: Resource) -> bool:

@@ -1,5 +1,6 @@
 """Files a document in the EMR, reads it back, and takes it back: the work of a system state, with explicit outcomes."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import sleep
@@ -13,8 +14,8 @@ from functions.emr.document import (
     entered_in_error,
     is_copy,
     is_current,
-    is_related,
     is_retracted,
+    outline,
 )
 from functions.emr.documentation import DocumentId, OxygenDocumentation
 from functions.emr.ledger import Ledger, LedgerKey, LedgerStatus, Superseded, is_withdrawn
@@ -65,11 +66,15 @@ class Retracted:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the EMR has under a document's identifier: Baton's one that counts, else somebody's; how many were retired."""
+    """What the EMR has under a document's identifier: Baton's one that counts, else somebody's.
+
+    Of Baton's others so many were retired, and so many could not be.
+    """
 
     ours: Found | None
     other: Found | None = None
     retired: int = 0
+    stuck: int = 0
 
 
 FileResult: TypeAlias = Sent | Confirmed | Mismatch | Failed | Unknown
@@ -97,7 +102,9 @@ def file_document(
     Raises EmrUnavailable when surely nothing was filed and the same can be tried again; WriteHeld also when another attempt
     took over meanwhile: what this one filed beside that one's is taken back.
     """
-    with _begun(client, ledger, document.id, at, lease) as attempt:
+    # Written down before it is filed: where the answer is lost, it tells Baton's document from what a person made of it.
+    content = json.dumps(outline(document_resource(document)), separators=(",", ":"))
+    with _begun(client, ledger, document.id, at, lease, content) as attempt:
         if attempt.row.status is LedgerStatus.RETRACTED:
             return Failed(None, "retracted")
         must_look = not attempt.is_first
@@ -150,7 +157,8 @@ def retract_document(
 ) -> RetractResult:
     """Marks a document entered-in-error, and makes sure that no late attempt files it again.
 
-    What somebody else made of it, such as an amendment, is left alone. Raises EmrUnavailable when the same has to be tried again.
+    What somebody else made of it, such as an amendment or a corrected version, is left alone. Raises EmrUnavailable when the
+    same has to be tried again.
     """
     with _begun(client, ledger, document, at, lease) as attempt:
         for _ in range(_MAX_DECISIONS):
@@ -158,7 +166,7 @@ def retract_document(
             if isinstance(known, Rejected):
                 return Failed(known.status, known.diagnostics)
             # Always a search: the attempt that the ledger lost track of is the one to retract.
-            look = _look(client, document, known)
+            look = _look(client, document, known, _announced(attempt, known))
             if isinstance(look, Rejected):
                 return Failed(look.status, look.diagnostics)
             found = look.ours
@@ -182,29 +190,49 @@ def retract_document(
 
 
 def retire_doubles(
-    client: FhirClient, ledger: Ledger, document: DocumentId, *, at: datetime, lease: timedelta = LEASE
+    client: FhirClient,
+    ledger: Ledger,
+    document: DocumentId,
+    *,
+    at: datetime,
+    lease: timedelta = LEASE,
+    counted_on: bool = False,
 ) -> int:
     """Looks whether Baton filed a document more than once, or after its retraction or refusal, and retires what is too many.
 
-    An attempt that was late can file after everybody has looked, and die before it takes that back. Returns how many were
-    retired. Raises EmrUnavailable.
+    An attempt that was late can file after everybody has looked, and die before it takes that back. Where the document is
+    ``counted_on``, what came after a refusal is the one that was wanted, and the ledger learns of it. Returns how many were
+    retired. Raises EmrUnavailable, also while one that is too many is still there.
     """
     with _begun(client, ledger, document, at, lease) as attempt:
         known = _known(client, attempt)
         if isinstance(known, Rejected):
             return 0  # which one is the one cannot be told
-        look = _look(client, document, known)
+        look = _look(client, document, known, _announced(attempt, known))
         if isinstance(look, Rejected):
             return 0
-        too_many = look.retired
-        if is_withdrawn(attempt.row) and look.ours is not None and is_current(look.ours.body):
-            result = client.update(entered_in_error(look.ours.body), if_match=look.ours.version)
-            too_many += isinstance(result, Written)
+        ours, stuck, too_many = look.ours, look.stuck, look.retired
+        if ours is not None and is_current(ours.body) and is_withdrawn(attempt.row):
+            if counted_on and attempt.row.status is LedgerStatus.REJECTED:
+                attempt.record(LedgerStatus.WRITTEN, ours.resource_id, ours.version)
+            else:
+                result = client.update(entered_in_error(ours.body), if_match=ours.version)
+                too_many += isinstance(result, Written)
+                stuck += not isinstance(result, Written | Missing)
+        if stuck:
+            raise EmrUnavailable("a document that is one too many could not be retired")
         return too_many
 
 
-def _begun(client: FhirClient, ledger: Ledger, document: DocumentId, at: datetime, lease: timedelta) -> Attempt:
-    attempt = begin(ledger, document_key(client, document), at, lease=lease)
+def _begun(
+    client: FhirClient,
+    ledger: Ledger,
+    document: DocumentId,
+    at: datetime,
+    lease: timedelta,
+    content: str | None = None,
+) -> Attempt:
+    attempt = begin(ledger, document_key(client, document), at, lease=lease, content=content)
     if isinstance(attempt, Superseded):
         raise AssertionError("documents have no revisions")
     return attempt
@@ -230,14 +258,20 @@ def _confirm(client: FhirClient, attempt: Attempt, document: OxygenDocumentation
     return Mismatch(lost, (DOCUMENT_TYPE,)) if lost is not None else Missing()
 
 
-def _look(
-    client: FhirClient, document: DocumentId, known: Found | None, filed: Resource | None = None
-) -> _Look | Rejected:
+def _announced(attempt: Attempt, known: Found | None) -> Resource | None:
+    """What Baton filed, as far as that is known: as the EMR has it, else as it was to be; None when nothing was to be filed."""
+    if known is not None:
+        return known.body
+    content = attempt.row.content
+    filed: Resource | None = json.loads(content) if content is not None else None
+    return filed
+
+
+def _look(client: FhirClient, document: DocumentId, known: Found | None, filed: Resource | None) -> _Look | Rejected:
     """Searches for a document; of those current that Baton can have made one counts, and the others are retired.
 
     That is the one that the ledger knows, as long as it is current: a person who marked it an error, or replaced it, meant
-    what stands now. What Baton can have made is told by what was to be filed, else by what is known, else by the one longest
-    unchanged. Raises EmrUnavailable.
+    what stands now. What Baton can have made is told by what it ``filed``. Raises EmrUnavailable.
     """
     found = search_for(client, DOCUMENT_TYPE, document.identifier)
     if isinstance(found, Rejected):
@@ -247,14 +281,12 @@ def _look(
         found = (known, *(one for one in found if one.resource_id != known.resource_id))
     everything = ranked(found, known.resource_id if known is not None else None)
     current = [one for one in everything if is_current(one.body)]
-    if filed is None:
-        unrelated = (one.body for one in current if not is_related(one.body))
-        filed = known.body if known is not None else next(unrelated, {})
-    copies = [one for one in current if one is known or is_copy(one.body, filed)]
+    copies = [one for one in current if one is known or (filed is not None and is_copy(one.body, filed))]
     if not copies:
         return _Look(known, None if known is not None else next(iter(everything), None))
     kept, *doubles = copies
-    return _Look(kept, retired=sum(retire(client, one, document.identifier) for one in doubles))
+    retired = sum(retire(client, one, document.identifier) for one in doubles)
+    return _Look(kept, retired=retired, stuck=len(doubles) - retired)
 
 
 def _known(client: FhirClient, attempt: Attempt) -> Found | Rejected | None:

@@ -5,7 +5,7 @@ recorded after; whoever finds an announcement without an end looks into the EMR 
 """
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -46,7 +46,7 @@ class LedgerRow:
 
     `attempt` counts attempts and fences off those that lost their hold. `revision` is the newest revision of the source
     that anybody began to write. `held_until` is set while an attempt is under way, and `holder` names whose it is, if that
-    was said.
+    was said. `content` is what the newest attempt that was to write something was to write, as far as that one told.
     """
 
     status: LedgerStatus
@@ -57,6 +57,7 @@ class LedgerRow:
     version: str | None = None
     held_until: datetime | None = None
     holder: str | None = None
+    content: str | None = field(default=None, repr=False)
 
 
 def is_held(row: LedgerRow, at: datetime, holder: str | None) -> bool:
@@ -70,8 +71,8 @@ def is_undecided(row: LedgerRow) -> bool:
 
 
 def is_withdrawn(row: LedgerRow) -> bool:
-    """Whether the EMR is to have nothing of it: it was taken back, or refused and never made."""
-    return row.status is LedgerStatus.RETRACTED or (row.status is LedgerStatus.REJECTED and row.resource_id is None)
+    """Whether the EMR is to have nothing of a document or an order: it was taken back, or refused, so never made."""
+    return row.status in (LedgerStatus.RETRACTED, LedgerStatus.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,15 @@ class Ledger(Protocol):
         """Every key that was ever begun for a case: those whose source id is the case's, or begins with it and a dot."""
         ...
 
-    def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
+    def begin(
+        self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta, content: str | None = None
+    ) -> Begun | Held | Superseded:
         """Announces an attempt, atomically.
 
         Held when the row has a `held_until` later than `at` and is not this holder's. Else Superseded when its `revision`
-        is greater. Else it counts `attempt` up, sets `revision`, `at`, `held_until = at + lease` and `holder`, and leaves
-        the rest as it is; an absent row is made with attempt 1 and the status pending.
+        is greater. Else it counts `attempt` up, sets `revision`, `at`, `held_until = at + lease` and `holder`, and
+        `content` where it is given, and leaves the rest as it is; an absent row is made with attempt 1 and the status
+        pending.
         """
         ...
 
@@ -171,7 +175,9 @@ class InMemoryLedger:
                 )
             )
 
-    def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
+    def begin(
+        self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta, content: str | None = None
+    ) -> Begun | Held | Superseded:
         """Announces an attempt."""
         with self._lock:
             row = before = self._rows.get(key)
@@ -188,6 +194,7 @@ class InMemoryLedger:
                 at=at,
                 held_until=at + lease,
                 holder=self._holder,
+                content=row.content if content is None else content,
             )
             self._rows[key] = row
             return Begun(row, before)

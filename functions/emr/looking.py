@@ -104,9 +104,9 @@ def _rank(one: Found, known_id: str | None) -> tuple[bool, bool, str, str]:
 
 
 def retire(client: FhirClient, duplicate: Found, identifier: Identifier) -> bool:
-    """Takes one that is one too many out of the way; False when the EMR would not have it now."""
+    """Takes one that is one too many out of the way; False when it may still be in the way."""
     result = client.update(as_duplicate(duplicate.body, identifier), if_match=duplicate.version)
-    return isinstance(result, Written)
+    return isinstance(result, Written | Missing)
 
 
 def as_duplicate(resource: Resource, identifier: Identifier) -> Resource:

@@ -152,21 +152,32 @@ def recall_order(
 
 
 def revoke_doubles(
-    client: FhirClient, ledger: Ledger, order: OrderId, *, at: datetime, lease: timedelta = LEASE
+    client: FhirClient,
+    ledger: Ledger,
+    order: OrderId,
+    *,
+    at: datetime,
+    lease: timedelta = LEASE,
+    counted_on: bool = False,
 ) -> int:
     """Looks whether the EMR has an order open more than once, or after its recall or refusal, and revokes what is too many.
 
-    An attempt that was late can send after everybody has looked, and die before it takes that back. Returns how many were
-    revoked. Raises EmrUnavailable.
+    An attempt that was late can send after everybody has looked, and die before it takes that back. Where the order is
+    ``counted_on``, what came after a refusal is the one that was wanted, which a vendor may have taken on: it stays, and the
+    ledger learns of it, so that a recall finds it. Returns how many were revoked. Raises EmrUnavailable.
     """
     with _begun(client, ledger, order, at, lease) as attempt:
         found = _under_this_number(client, attempt, order)
         if isinstance(found, Rejected):
             return 0
         ours = _ours(found, attempt, order)
-        too_many = [one for one in (ours if is_withdrawn(attempt.row) else ours[1:]) if is_open(one.body)]
+        arrived = counted_on and attempt.row.status is LedgerStatus.REJECTED
+        stays = arrived or not is_withdrawn(attempt.row)
+        too_many = [one for one in (ours[1:] if stays else ours) if is_open(one.body)]
         for one in too_many:
-            _revoke_double(client, one, at, _why(attempt.row))
+            _revoke_double(client, one, at, _TWICE if stays else _AFTER[attempt.row.status])
+        if arrived and ours and not is_taken_back(ours[0].body):
+            attempt.record(LedgerStatus.WRITTEN, ours[0].resource_id, ours[0].version)
         return len(too_many)
 
 

@@ -35,7 +35,9 @@ class TableLedger:
             for item in read_all(self._table, place.pk, place.sk)
         )
 
-    def begin(self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta) -> Begun | Held | Superseded:
+    def begin(
+        self, key: LedgerKey, at: datetime, *, revision: int, lease: timedelta, content: str | None = None
+    ) -> Begun | Held | Superseded:
         """See Ledger.begin. Read, then written only if nobody wrote meanwhile."""
         place = _place(key)
         for _ in range(_TRIES):
@@ -56,6 +58,8 @@ class TableLedger:
                 changes["status"] = str(LedgerStatus.PENDING)
             if self._holder is not None:
                 changes["holder"] = self._holder
+            if content is not None:
+                changes["content"] = content
             unchanged = NEW if row is None else (Condition("attempt", Test.EQUALS, row.attempt),)
             try:
                 nameless = () if self._holder is not None else ("holder",)
@@ -110,6 +114,7 @@ def _row(item: Item) -> LedgerRow:
         version=item.get("version"),
         held_until=_time(held) if held is not None else None,
         holder=item.get("holder"),
+        content=item.get("content"),
     )
 
 

@@ -14,6 +14,7 @@ from functions.emr.client import FhirClient
 from functions.emr.doubles import take_doubles_back
 from functions.emr.ledger import Ledger
 from functions.emr.sync import SyncOutcome, SyncResult, ensure_task
+from functions.writeback.counting import counts_on
 from functions.writeback.mirror import mirror_of
 
 
@@ -41,7 +42,8 @@ class Writeback:
         row = load_case(self._reading, case)
         if row is None:
             raise LookupError(f"write-back asked for case {case}, which does not exist")
-        mirror = mirror_of(row, machine_of(self._reading, row).definition)
+        machine = machine_of(self._reading, row)
+        mirror = mirror_of(row, machine.definition)
         if mirror is None:
             return None
         at = datetime.fromtimestamp(self._reading.now(), UTC)
@@ -63,7 +65,9 @@ class Writeback:
                 self._telemetry.emit([Measure("EmrTasksMended", 1, "Count", dimensions)])
         retired = result.retired
         if check:
-            retired += take_doubles_back(self._client, self._ledger, case, row.facility, at=at)
+            retired += take_doubles_back(
+                self._client, self._ledger, case, row.facility, at=at, counts_on=counts_on(row, machine)
+            )
         if retired:
             self._telemetry.emit([Measure("EmrDuplicatesRetired", retired, "Count", dimensions)])
         return result

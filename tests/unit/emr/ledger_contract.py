@@ -70,6 +70,18 @@ class LedgerContract:
         row = begun(ledger.begin(KEY, AT, revision=1, lease=LEASE))
         assert row == LedgerRow(LedgerStatus.WRITTEN, 2, 1, AT, resource_id="7", version="1", held_until=AT + LEASE)
 
+    def test_what_was_to_be_written_stays_known_until_something_else_is(self, ledger: Ledger) -> None:
+        known = []
+        for attempt, content in enumerate(("one", None, "other"), start=1):
+            row = begun(ledger.begin(KEY, AT, revision=1, lease=LEASE, content=content))
+            ledger.record(KEY, attempt, LedgerStatus.UNKNOWN, AT, resource_id=None, version=None)
+            ended = ledger.get(KEY)
+            assert ended is not None
+            assert ended.content == row.content
+            assert "content" not in repr(row), "it may name a patient"
+            known.append(row.content)
+        assert known == ["one", "one", "other"]
+
     def test_who_begins_learns_how_the_row_was_before(self, ledger: Ledger) -> None:
         first = ledger.begin(KEY, AT, revision=1, lease=LEASE)
         assert isinstance(first, Begun)

@@ -557,13 +557,100 @@ def test_a_retraction_is_of_what_is_known_though_the_search_shows_another(filing
     assert current(filing) == []
 
 
+def arrives_late(filing: Filing) -> str:
+    """What an attempt filed without an answer is there after all; its id."""
+    return str(filing.emr.store(document_resource(a_document()))["id"])
+
+
+def gets_no_answer(filing: Filing) -> None:
+    filing.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    assert isinstance(filing.file(), Unknown)
+
+
 def test_the_daily_look_takes_back_what_came_after_the_retraction(filing: Filing) -> None:
+    gets_no_answer(filing)
     filing.retract()
-    filing.emr.store(document_resource(a_document()))
+    arrives_late(filing)
     assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 1
     assert current(filing) == []
     assert filing.row().status is LedgerStatus.RETRACTED
     assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 0
+
+
+NOT_NOW = [answer(503), answer(412), answer(403), NoAnswer("ReadTimeoutError")]
+GONE = [answer(404), answer(410)]
+
+
+@pytest.mark.parametrize("retracted", [True, False])
+@pytest.mark.parametrize("said", NOT_NOW)
+def test_the_daily_look_does_not_end_while_one_too_many_is_there(
+    filing: Filing, said: Response | Exception, *, retracted: bool
+) -> None:
+    filing.file()
+    if retracted:
+        filing.retract()
+    arrives_late(filing)
+    filing.emr.before = once(lambda: filing.emr.will("PUT", said))
+    with pytest.raises(EmrUnavailable, match="one too many"):
+        filing.look()
+    assert filing.look() == 1
+    assert current(filing) == ([] if retracted else ["id-1"])
+
+
+@pytest.mark.parametrize("retracted", [True, False])
+@pytest.mark.parametrize("said", GONE)
+def test_what_somebody_deletes_in_that_moment_is_none_too_many(
+    filing: Filing, said: Response, *, retracted: bool
+) -> None:
+    filing.file()
+    if retracted:
+        filing.retract()
+    late = arrives_late(filing)
+
+    def deleted() -> None:
+        del filing.emr.resources["DocumentReference", late]
+        filing.emr.will("PUT", said)
+
+    filing.emr.before = once(deleted)
+    filing.look()
+    assert filing.look() == 0
+
+
+def refused_and_there(filing: Filing) -> None:
+    """The first attempt gets no answer, the second is refused; then the first one's is there."""
+    gets_no_answer(filing)
+    filing.emr.will("POST", answer(422))
+    assert filing.file() == Failed(422, "")
+    arrives_late(filing)
+
+
+def looks(filing: Filing) -> int:
+    return retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW, counted_on=True)
+
+
+def test_what_came_after_the_refusal_and_is_counted_on_stays_and_is_known(filing: Filing) -> None:
+    refused_and_there(filing)
+    filing.emr.store(document_resource(a_document()))
+    assert looks(filing) == 1
+    (kept,) = current(filing)
+    assert (filing.row().status, filing.row().resource_id) == (LedgerStatus.WRITTEN, kept)
+    assert filing.confirm() == Confirmed(kept)
+    assert filing.retract() == Retracted(kept)
+
+
+def test_what_came_after_the_refusal_and_is_not_counted_on_is_taken_back(filing: Filing) -> None:
+    refused_and_there(filing)
+    assert filing.look() == 1
+    assert current(filing) == []
+
+
+def test_what_was_retracted_is_counted_on_by_nobody(filing: Filing) -> None:
+    gets_no_answer(filing)
+    filing.retract()
+    arrives_late(filing)
+    assert looks(filing) == 1
+    assert current(filing) == []
+    assert filing.row().status is LedgerStatus.RETRACTED
 
 
 # ── what a person did with it ────────────────────────────────────────────────────────────────────────────────────────────
@@ -652,6 +739,89 @@ def test_the_ledger_never_learns_of_somebody_elses_document(filing: Filing, act:
     assert filing.row().resource_id is None
     filing.retract()
     assert current(filing) == [theirs]
+
+
+def unanswered(filing: Filing) -> str:
+    """What was filed is there, and the ledger does not know under which id."""
+    gets_no_answer(filing)
+    return arrives_late(filing)
+
+
+THEIRS = [
+    {"content": [{"attachment": {"contentType": "text/plain", "data": "YW1lbmRlZA=="}}]},
+    {"subject": {"reference": "Patient/P-0002"}},
+    {"author": [{"reference": "Practitioner/somebody"}]},
+]
+
+
+@pytest.mark.parametrize("act", [Filing.retract, Filing.look])
+@pytest.mark.parametrize("changes", THEIRS, ids=["says something else", "of another", "by another"])
+def test_a_corrected_document_is_not_taken_for_the_one_whose_answer_was_lost(
+    filing: Filing, act: Callable[[Filing], object], changes: dict[str, Any]
+) -> None:
+    unanswered(filing)
+    filing.emr.store(filing.only_document() | {"status": "entered-in-error"})
+    corrected = another(filing, **changes)
+    act(filing)
+    assert filing.retract() == Retracted(None)
+    assert filing.look() == 0
+    assert current(filing) == [corrected]
+
+
+@pytest.mark.parametrize("changes", THEIRS, ids=["says something else", "of another", "by another"])
+def test_a_retraction_finds_the_one_whose_answer_was_lost_beside_somebody_elses(
+    filing: Filing, changes: dict[str, Any]
+) -> None:
+    gets_no_answer(filing)
+    theirs = another(filing, **changes)
+    ours = arrives_late(filing)
+    assert filing.retract() == Retracted(ours)
+    assert current(filing) == [theirs]
+
+
+def test_what_was_read_back_tells_its_copies_though_the_emr_says_it_in_other_words(filing: Filing) -> None:
+    filing.file()
+    theirs = {"subject": {"reference": "Patient/known-there-under-another-id"}}
+    filing.emr.store(filing.only_document() | theirs)
+    another(filing, **theirs)
+    assert filing.look() == 1
+    assert current(filing) == ["id-1"]
+
+
+def test_the_ledger_has_no_copy_of_the_text(filing: Filing) -> None:
+    filing.file()
+    (attachment,) = (one["attachment"] for one in filing.only_document()["content"])
+    content = filing.row().content
+    assert content is not None
+    assert attachment["hash"] in content
+    assert attachment["data"] not in content
+
+
+def test_what_was_never_to_be_filed_is_somebody_elses(filing: Filing) -> None:
+    theirs = another(filing)
+    assert filing.retract() == Retracted(None)
+    assert filing.look() == 0
+    assert current(filing) == [theirs]
+
+
+def test_the_one_whose_answer_was_lost_and_that_somebody_retracted_is_not_filed_again(filing: Filing) -> None:
+    ours = unanswered(filing)
+    filing.emr.store(filing.only_document() | {"status": "entered-in-error"})
+    assert filing.file() == Failed(None, "retracted")
+    assert (filing.row().status, filing.row().resource_id) == (LedgerStatus.RETRACTED, ours)
+    assert filing.emr.count("POST") == 1
+
+
+@pytest.mark.parametrize("act", [Filing.file, Filing.confirm])
+def test_the_one_that_is_known_counts_though_somebody_changed_it(
+    filing: Filing, act: Callable[[Filing], object]
+) -> None:
+    filing.file()
+    filing.emr.store(filing.only_document() | {"subject": {"reference": "Patient/P-0002"}})
+    arrives_late(filing)
+    assert act(filing) == Mismatch("id-1", ("DocumentReference.subject",))
+    assert filing.row().resource_id == "id-1"
+    assert current(filing) == ["id-1"]
 
 
 def test_while_what_is_known_may_not_be_read_nothing_is_retired(filing: Filing) -> None:

@@ -430,6 +430,78 @@ def test_where_nobody_may_search_the_daily_look_finds_nothing(ordering: Ordering
     assert revoke_doubles(ordering.client, ordering.ledger, an_order().id, at=NOW) == 0
 
 
+def refused_and_there(ordering: Ordering, **changes: Any) -> str:
+    """The first attempt gets no answer, the second is refused; then the first one's is there. Its id."""
+    ordering.emr.will("POST", NoAnswer("ReadTimeoutError"))
+    assert isinstance(ordering.send(), Unknown)
+    ordering.emr.will("POST", answer(422))
+    assert ordering.send() == Refused(422, "")
+    return str(ordering.store(**changes)["id"])
+
+
+def looks(ordering: Ordering, *, counted_on: bool = True) -> int:
+    return revoke_doubles(ordering.client, ordering.ledger, an_order().id, at=NOW, counted_on=counted_on)
+
+
+def test_what_came_after_the_refusal_and_is_counted_on_stays_and_can_be_recalled(ordering: Ordering) -> None:
+    late = refused_and_there(ordering)
+    before = ordering.only_order()
+    assert looks(ordering) == 0
+    assert ordering.only_order() == before
+    assert (ordering.row().status, ordering.row().resource_id) == (LedgerStatus.WRITTEN, late)
+    assert looks(ordering, counted_on=False) == 0, "now it is known, it is an order like any other"
+    assert ordering.send() == Placed(late)
+    assert ordering.recall() == Recalled(late)
+
+
+def test_where_nothing_came_after_the_refusal_it_stays_refused(ordering: Ordering) -> None:
+    ordering.emr.will("POST", answer(422))
+    ordering.send()
+    assert looks(ordering) == 0
+    assert (ordering.row().status, ordering.row().resource_id) == (LedgerStatus.REJECTED, None)
+
+
+def test_of_two_that_came_after_the_refusal_one_stays(ordering: Ordering) -> None:
+    refused_and_there(ordering)
+    ordering.store()
+    assert looks(ordering) == 1
+    assert open_orders(ordering) == [ordering.row().resource_id]
+    (revoked,) = [order for order in ordering.orders() if order["status"] == "revoked"]
+    assert revoked["note"][0]["text"] == "Recalled: placed twice"
+
+
+def test_while_the_second_of_them_cannot_be_revoked_neither_is_known(ordering: Ordering) -> None:
+    refused_and_there(ordering)
+    ordering.store()
+    ordering.emr.will("GET", answer(503))
+    with pytest.raises(EmrUnavailable):
+        looks(ordering)
+    assert ordering.row().status is LedgerStatus.REJECTED
+    assert looks(ordering) == 1
+
+
+def test_what_came_after_the_refusal_and_is_not_counted_on_is_revoked(ordering: Ordering) -> None:
+    refused_and_there(ordering)
+    assert looks(ordering, counted_on=False) == 1
+    assert open_orders(ordering) == []
+
+
+@pytest.mark.parametrize("status", ["revoked", "entered-in-error"])
+def test_what_came_after_the_refusal_and_was_taken_back_is_not_known_as_sent(ordering: Ordering, status: str) -> None:
+    refused_and_there(ordering, status=status)
+    assert looks(ordering) == 0
+    assert (ordering.row().status, ordering.row().resource_id) == (LedgerStatus.REJECTED, None)
+
+
+def test_what_came_after_the_recall_is_counted_on_by_nobody(ordering: Ordering) -> None:
+    refused_and_there(ordering)
+    ordering.recall()
+    ordering.store()
+    assert looks(ordering) == 1
+    assert open_orders(ordering) == []
+    assert ordering.row().status is LedgerStatus.RETRACTED
+
+
 # ── a search that does not show yet what was sent ────────────────────────────────────────────────────────────────────────
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from functions.cases import journal
 from functions.cases.journal import Entry
@@ -22,7 +22,7 @@ class Change:
 
     def also(self, *writes: Write) -> Change:
         """The same change with further writes."""
-        return replace(self, writes=(*self.writes, *writes))
+        return Change(self.before, self.after, (*self.writes, *writes), self.visits, self.entries)
 
 
 def noted(change: Change, entry: Entry) -> Change:
@@ -32,4 +32,5 @@ def noted(change: Change, entry: Entry) -> Change:
     scope = {"workflow": row.workflow, "version": row.version, "facility": row.facility}
     item, digest = journal.link(row.id, seq, row.journal_hash, entry, scope)
     after = moved_on(row, seq=seq, journal_hash=digest)
-    return replace(change, after=after, writes=(*change.writes, Put(item, NEW)), entries=(*change.entries, entry))
+    writes, entries = (*change.writes, Put(item, NEW)), (*change.entries, entry)
+    return Change(change.before, after, writes, change.visits, entries)

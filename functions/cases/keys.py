@@ -8,6 +8,7 @@ import hmac
 from functions.cases.table import Key
 
 SWEEP_SHARDS = 4
+_ALL_SWEEP_SHARDS = tuple(f"SWEEP#{n}" for n in range(SWEEP_SHARDS))
 
 
 class Keyring:
@@ -141,7 +142,7 @@ def sweep_shard(case: str) -> str:
 
 def all_sweep_shards() -> tuple[str, ...]:
     """Every part of the sweep's index."""
-    return tuple(f"SWEEP#{n}" for n in range(SWEEP_SHARDS))
+    return _ALL_SWEEP_SHARDS
 
 
 def all_quarantine_shards() -> tuple[str, ...]:

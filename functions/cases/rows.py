@@ -159,7 +159,7 @@ def case_from(row: Item) -> CaseRow:
             due=row.get("due"),
             accountable_role=task["role"] if task else None,
             performers=row["performers"],
-            deferred=tuple(occurrence_from(held) for held in row["deferred"]),
+            deferred=tuple(map(occurrence_from, row["deferred"])),
             done=frozenset(row.get("done", ())),
             item_roles={item["item"]: item["role"] for item in row.get("items", ())},
         ),
@@ -174,7 +174,7 @@ def case_from(row: Item) -> CaseRow:
         repairs=int(row.get("repairs", 0)),
         journal_hash=row["journal_hash"],
         task=_task(task) if task else None,
-        items=tuple(_task(item) for item in row.get("items", ())),
+        items=tuple(map(_task, row.get("items", ()))),
         merged_at=float(row.get("merged_at", 0.0)),
         moved_at=float(row.get("moved_at", 0.0)),
         parent=Parent(**row["parent"]) if row.get("parent") else None,
@@ -328,4 +328,6 @@ _values = attrgetter(*_NAMES)
 def moved_on(row: CaseRow, **changes: Any) -> CaseRow:
     """The row with changes."""
     # As dataclasses.replace does, which goes through the fields one by one: a commit makes a dozen rows on its way.
-    return CaseRow(**{**dict(zip(_NAMES, _values(row), strict=True)), **changes})
+    values = dict(zip(_NAMES, _values(row), strict=True))
+    values.update(changes)
+    return CaseRow(**values)

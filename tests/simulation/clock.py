@@ -110,8 +110,11 @@ class Clock:
             worker.dead = True
             raise Died
         worker.calls += 1
-        worker.at = at = self.dice.at(worker.key, worker.calls)
-        fault = self.dice.first_of(_AT_A_CALL, at)
+        dice = self.dice
+        if dice.calm:
+            return
+        worker.at = at = dice.at(worker.key, worker.calls)
+        fault = dice.first_of(_AT_A_CALL, at)
         if fault is None:
             return
         self.note(f"  {fault} before {what}")
@@ -149,7 +152,10 @@ class Clock:
         """Whether a service, or that part of it, is away for a worker now."""
         if not self.outages or self.worker is None or self.dice.calm:
             return False
-        return any(outage.covers(service, part, self.now) for outage in self.outages)
+        for outage in self.outages:  # noqa: SIM110 - spelled out, since every call asks
+            if outage.service is service and outage.covers(service, part, self.now):
+                return True
+        return False
 
     def stand_still(self, seconds: float) -> None:
         """Time passes for the worker, and others act."""

@@ -281,6 +281,11 @@ class Hospital:
         self._sweep_at: set[int] = set()
         self.quiet = replace(self.services, table=self.table.memory)
 
+    def close(self) -> None:
+        """It is over: let go of everything. Its parts know one another, and whoever looks for such cycles looks at every object."""
+        for part in (self.clock, self.table.memory, self.table, self.sfn, self.emr, self):
+            vars(part).clear()
+
     def machine_of(self, row: CaseRow) -> Machine:
         """What a case runs under, by what it began with."""
         return _machine(row.workflow, row.version, row.facility, row.policy)
@@ -370,6 +375,7 @@ class Hospital:
         return True
 
     def _failed(self, name: str, fault: Exception) -> None:
+        fault.__traceback__ = None  # its frames lead back to it, where faults are collected; see close
         if isinstance(fault, ExceptionGroup):
             for each in fault.exceptions:
                 self._failed(name, each)

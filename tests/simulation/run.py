@@ -92,7 +92,7 @@ def run(seed: int, part: Part = ALL) -> Run:
     """Play a seed, or a part of it, and say what became of it."""
     hospital = hospital_of(seed, part)
     wrong = played(hospital)
-    return Run(
+    done = Run(
         seed,
         len(hospital.story.sent),
         wrong,
@@ -101,3 +101,5 @@ def run(seed: int, part: Part = ALL) -> Run:
         hospital.answers,
         tuple(hospital.dice.throws),
     )
+    hospital.close()
+    return done

@@ -44,6 +44,10 @@ class Commit(NamedTuple):
     asked: tuple[Asked, ...] = ()
 
 
+def _away(what: str) -> ClientError:
+    return ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, what)
+
+
 class DisorderlyTable:
     """See functions.cases.table.Table. ``inserted`` is told of every new journal entry, ``looks`` of every look that is booked."""
 
@@ -57,6 +61,7 @@ class DisorderlyTable:
         self._clock = clock
         self._inserted, self._looks = inserted, looks
         self._seen: dict[tuple[Index, str], tuple[Item, ...]] = {}
+        self._throttles = clock.dice.may(Fault.THROTTLED_READ)
 
     def get(self, key: Key) -> Item | None:
         """See Table.get."""
@@ -106,21 +111,19 @@ class DisorderlyTable:
         return row
 
     def _read(self, what: str) -> None:
-        self._clock.reach(what)
-        if self._clock.outages:
-            self._is_there("read")
-        if self._clock.hit(Fault.THROTTLED_READ, what):
+        clock = self._clock
+        clock.reach(what)
+        if clock.outages and clock.away(Service.TABLE):
+            raise _away("read")
+        if self._throttles and clock.hit(Fault.THROTTLED_READ, what):
             raise Throttled("reads are throttled")
 
-    def _is_there(self, what: str) -> None:
-        if self._clock.away(Service.TABLE):
-            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, what)
-
     def _writing(self, what: str) -> None:
-        self._clock.reach(what)
-        if self._clock.outages:
-            self._is_there("write")
-        if self._clock.hit(Fault.CONFLICT, what):
+        clock = self._clock
+        clock.reach(what)
+        if clock.outages and clock.away(Service.TABLE):
+            raise _away("write")
+        if clock.hit(Fault.CONFLICT, what):
             raise Contention("TransactionConflict")
 
     def _asked(self, writes: Sequence[Write]) -> Iterator[Asked]:
@@ -139,10 +142,10 @@ class DisorderlyTable:
                 yield Asked(task["person"], task["role"], at, by_routing, tuple(there["roles"]), there["until"])
 
     def _written(self, writes: Sequence[Write], new: Collection[Key]) -> None:
-        first = writes[0]
-        if first.key.sk == keys.META:
+        pk, sk = writes[0].key
+        if sk == keys.META:
             asked = tuple(self._asked(writes))
-            self.commits.append(Commit(self._clock.now, first.key.pk.removeprefix("CASE#"), tuple(writes), asked))
+            self.commits.append(Commit(self._clock.now, pk.removeprefix("CASE#"), tuple(writes), asked))
         for write in writes:
             if isinstance(write, Put):
                 if new and write.key in new:

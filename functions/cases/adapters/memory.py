@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from functions.cases.table import (
     Check,
@@ -35,6 +35,9 @@ _HASH_AND_RANGE = {
 
 _INDEXES = tuple(_HASH_AND_RANGE.items())
 
+_Place: TypeAlias = tuple[Index, str]
+"""The entries of an index under one value."""
+
 _NOTHING = Page(())
 
 _WHOLE_ROWS = frozenset({Index.WORKLIST})
@@ -55,29 +58,27 @@ _ORDERED: tuple[type[Any], ...] = (str, bytes)
 
 
 class _Row:
-    """A row as it is kept. It is never changed: a write puts another in its place."""
+    """A row as it is kept, and where the indexes have it. It is never changed: a write puts another in its place.
 
-    __slots__ = ("deep", "flat", "item")
+    Raises ValueError for an attribute that cannot be the key of an index.
+    """
+
+    __slots__ = ("_nested", "item", "places")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.flat: list[str] = []
-        self.deep: list[str] = []
-        for name, value in item.items():
-            if type(value) in _PLAIN:
-                continue
-            within = value.values() if type(value) is dict else value if type(value) is list else None
-            if within is None or not _PLAIN.issuperset(map(type, within)):
-                self.deep.append(name)
-            else:
-                self.flat.append(name)
+        self.places = _places(item)
+        self._nested: tuple[list[str], list[str]] | None = None
 
     def copied(self) -> Item:
         """The row for somebody who may change it."""
-        item = dict(self.item)
-        for name in self.flat:
+        item = self.item.copy()
+        if self._nested is None:  # found out at the first read: many rows are never read
+            self._nested = _nested(item)
+        flat, deep = self._nested
+        for name in flat:
             item[name] = item[name].copy()
-        for name in self.deep:
+        for name in deep:
             item[name] = _copied(item[name])
         return item
 
@@ -87,13 +88,15 @@ class MemoryTable:
 
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, _Row]] = {}
-        self._indexed: dict[tuple[Index, str], dict[Key, float]] = {}
+        self._indexed: dict[_Place, dict[Key, float]] = {}
         self._expires: dict[Key, float] = {}
         self._expiring: list[tuple[float, Key]] = []
 
     def get(self, key: Key) -> Item | None:
         """See Table.get."""
-        row = self._row(key)
+        pk, sk = key
+        partition = self._partitions.get(pk)
+        row = partition.get(sk) if partition is not None else None
         return row.copied() if row is not None else None
 
     def query(self, pk: str, prefix: str = "", *, start: Any | None = None, limit: int | None = None) -> Page:
@@ -101,7 +104,7 @@ class MemoryTable:
         partition = self._partitions.get(pk)
         if partition is None:
             return _NOTHING
-        sks = sorted(sk for sk in partition if sk.startswith(prefix) and (start is None or sk > start))
+        sks = sorted([sk for sk in partition if sk.startswith(prefix) and (start is None or sk > start)])
         cut = sks if limit is None else sks[:limit]
         # A page that is full says where the next would start, though there may be nothing.
         return Page(tuple([partition[sk].copied() for sk in cut]), cut[-1] if cut and len(cut) == limit else None)
@@ -114,9 +117,11 @@ class MemoryTable:
         if entries is None:
             return _NOTHING
         found = sorted(
-            (number, key)
-            for key, number in entries.items()
-            if (upto is None or number <= upto) and (start is None or (number, key) > start)
+            [
+                (number, key)
+                for key, number in entries.items()
+                if (upto is None or number <= upto) and (start is None or (number, key) > start)
+            ]
         )
         cut = found if limit is None else found[:limit]
         rows = [self._partitions[pk][sk] for _, (pk, sk) in cut]
@@ -134,17 +139,19 @@ class MemoryTable:
         keys = [write.key for write in writes]
         if len(writes) > 1 and len(set(keys)) < len(writes):
             raise ValueError("a transaction cannot have two writes on one row")
-        for write, key in zip(writes, keys, strict=True):
-            if not (key.pk and key.sk):
+        rows: list[_Row | None] = []
+        failed: dict[int, Item | None] = {}
+        for number, (write, key) in enumerate(zip(writes, keys, strict=True)):
+            pk, sk = key
+            if not (pk and sk):
                 raise ValueError("no part of a key is empty")
             if isinstance(write, Update):
                 _check(write)
-        rows = [self._row(key) for key in keys]
-        failed = {
-            i: row.copied() if row is not None else None
-            for i, (write, row) in enumerate(zip(writes, rows, strict=True))
-            if not _all_hold(write.conditions, row)
-        }
+            partition = self._partitions.get(pk)
+            row = partition.get(sk) if partition is not None else None
+            rows.append(row)
+            if not _all_hold(write.conditions, row):
+                failed[number] = row.copied() if row is not None else None
         if failed:
             raise WriteRefused(failed)
         # All of them before any is kept: a fault in one leaves nothing written.
@@ -199,21 +206,27 @@ class MemoryTable:
             del self._partitions[key.pk]
 
     def _row(self, key: Key) -> _Row | None:
-        partition = self._partitions.get(key.pk)
-        return partition.get(key.sk) if partition is not None else None
+        pk, sk = key
+        partition = self._partitions.get(pk)
+        return partition.get(sk) if partition is not None else None
 
     def _keep(self, key: Key, before: _Row | None, after: _Row | None) -> None:
         if after is None:
             self._remove(key)
             return
+        pk, sk = key
+        partition = self._partitions.get(pk)
+        if partition is None:
+            self._partitions[pk] = {sk: after}
+        else:
+            partition[sk] = after
+        self._expire(key, after.item.get("expires_at"))
         if before is not None:
+            if before.places == after.places:
+                return
             self._unindex(key, before)
-        self._partitions.setdefault(key.pk, {})[key.sk] = after
-        item = after.item
-        self._expire(key, item.get("expires_at"))
-        for index, (hash_key, range_key) in _INDEXES:
-            if hash_key in item and range_key in item:
-                self._indexed.setdefault((index, item[hash_key]), {})[key] = item[range_key]
+        for place, number in after.places:
+            self._indexed.setdefault(place, {})[key] = number
 
     def _expire(self, key: Key, at: float | None) -> None:
         if at is None:
@@ -226,13 +239,37 @@ class MemoryTable:
             heapq.heapify(self._expiring)
 
     def _unindex(self, key: Key, row: _Row) -> None:
-        for index, (hash_key, range_key) in _INDEXES:
-            if hash_key in row.item and range_key in row.item:
-                place = index, row.item[hash_key]
-                entries = self._indexed[place]
-                del entries[key]
-                if not entries:
-                    del self._indexed[place]
+        for place, _ in row.places:
+            entries = self._indexed[place]
+            del entries[key]
+            if not entries:
+                del self._indexed[place]
+
+
+def _places(item: Item) -> tuple[tuple[_Place, float], ...]:
+    """Where the indexes have a row, and under which number. Raises ValueError."""
+    places: list[tuple[_Place, float]] = []
+    for index, (hash_key, range_key) in _INDEXES:
+        named, numbered = hash_key in item, range_key in item
+        if named and not (type(item[hash_key]) is str and item[hash_key]):
+            raise ValueError(f"{hash_key} is the key of an index: text that is not empty")
+        if numbered and type(item[range_key]) not in _NUMBERS:
+            raise ValueError(f"{range_key} is the key of an index: a number")
+        if named and numbered:
+            places.append(((index, item[hash_key]), item[range_key]))
+    return tuple(places)
+
+
+def _nested(item: Item) -> tuple[list[str], list[str]]:
+    """The attributes that can change, those that hold nothing but plain values first, the others second."""
+    flat: list[str] = []
+    deep: list[str] = []
+    for name, value in item.items():
+        kind = type(value)
+        if kind not in _PLAIN:
+            within = value.values() if kind is dict else value
+            (flat if _PLAIN.issuperset(map(type, within)) else deep).append(name)
+    return flat, deep
 
 
 def _copied(value: Any) -> Any:
@@ -278,12 +315,12 @@ def _check(update: Update) -> None:
 
 def _after(write: Write, before: _Row | None) -> _Row | None:
     """The row as it is after a write: the same for a check. Raises TypeError and ValueError."""
-    if isinstance(write, Check):
-        return before
-    if isinstance(write, Delete):
-        return None
     if isinstance(write, Put):
         item: Item = _stored(write.item)
+    elif isinstance(write, Check):
+        return before
+    elif isinstance(write, Delete):
+        return None
     else:
         item = dict(before.item) if before is not None else write.key._asdict()
         copied = {name: _of(item, source) for name, source in write.copy.items()}
@@ -296,11 +333,6 @@ def _after(write: Write, before: _Row | None) -> _Row | None:
             item[name] = number + amount
         for name in write.remove:
             item.pop(name, None)
-    for _, (hash_key, range_key) in _INDEXES:
-        if hash_key in item and not (type(item[hash_key]) is str and item[hash_key]):
-            raise ValueError(f"{hash_key} is the key of an index: text that is not empty")
-        if range_key in item and type(item[range_key]) not in _NUMBERS:
-            raise ValueError(f"{range_key} is the key of an index: a number")
     return _Row(item)
 
 

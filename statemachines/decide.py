@@ -88,14 +88,16 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
     """Decide one event against a case. ``now`` (epoch seconds) is read from the caller's clock.
 
     Facts are taken first: an observation that is older than what is known never overwrites it, and an observation all of
-    whose facts are older moves nothing. The same holds for the parameters that a care plan sets. An event that is refused
-    because of who sent it leaves what it observed of the patient, and nothing else.
+    whose facts are older moves nothing, nor does it re-open what has ended. The same holds for the parameters that a care plan
+    sets. An event that is refused because of who sent it leaves what it observed of the patient, and nothing else.
     """
     facts, all_older = _learn(machine, case, event)
     parameters = _care_plan(machine, case, event)
-    if case.state is not None and machine.states[case.state].kind is StateKind.END:
+    ended = case.state is not None and machine.states[case.state].kind is StateKind.END
+    older = all_older or ((ended or case.after is not None) and _superseded(machine, case, event))
+    if ended and not (older and event.type in machine.reopening):
         return Decision(Outcome.REFUSED, Reason.CASE_ENDED, "the case has ended")
-    if all_older:
+    if older:
         return Decision(Outcome.RECORDED, Reason.OLDER_THAN_KNOWN, "something newer is known already")
     merged = _as_seen(machine, case, event, facts)
     limits = machine.parameters
@@ -204,6 +206,13 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
         else:
             older = True
     return learned, older and not learned and event.type in machine.observations
+
+
+def _superseded(machine: Machine, case: Case, event: Occurrence) -> bool:
+    """Whether something newer is known than an event that re-opens cases and reports nothing: a value that came after it stands."""
+    if event.type not in machine.reopening or machine.facts.get(event.type):
+        return False
+    return any(known.at > event.at for name, known in case.facts.items() if name in machine.renewed)
 
 
 def _observed(machine: Machine, learned: Mapping[str, Known]) -> Mapping[str, Known]:

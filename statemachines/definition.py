@@ -246,7 +246,7 @@ class Transition(Data):
     ``by`` names the roles that may cause it (empty: anyone, a device too); ``override_by`` those who may take it, with a
     reason, when its guard does not hold; ``separate_from`` the transitions whose performer may not also perform this one.
     ``reopens``: it leaves ends, for what is heard of after them: a new case under the same key begins in the target, and knows
-    what the ended one knew.
+    what the ended one knew. After those ends it is taken before an arrow that opens a case on the same event.
     """
 
     id: str

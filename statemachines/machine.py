@@ -48,10 +48,10 @@ class Machine:
 
     ``arrows`` are found by (state, event type), in the order of the definition; ``overrides`` by (state, transition id);
     ``facts`` and ``care_plan`` list (name, event field) by event type; without a field, the fact is that it happened.
-    ``reopening`` are the event types that may re-open an ended case, ``about_patient`` those of the patient's life and care
-    plan, which outlast a case, ``observations`` those that report facts and are caused by nobody in particular, ``observed`` the
-    facts that one of them reports. ``undone`` names the work that some state wants undone when it ends there too late;
-    ``sets_out``: some state does such work.
+    ``reopening`` are the event types that may re-open an ended case, ``renewed`` the facts that they report; ``about_patient``
+    are those of the patient's life and care plan, which outlast a case, ``observations`` those that report facts and are caused
+    by nobody in particular, ``observed`` the facts that one of them reports. ``undone`` names the work that some state wants
+    undone when it ends there too late; ``sets_out``: some state does such work.
     """
 
     __slots__ = (
@@ -67,6 +67,7 @@ class Machine:
         "overrides",
         "parameters",
         "policy",
+        "renewed",
         "reopening",
         "sets_out",
         "sooner",
@@ -106,6 +107,7 @@ class Machine:
         life = definition.lifecycle
         self.about_patient = frozenset(self.care_plan) | {life.transfer, life.merge, life.discharge, life.death}
         self.reopening = frozenset(t.on for t in definition.transitions if t.reopens)
+        self.renewed = frozenset(name for type in self.reopening for name, _ in self.facts.get(type, ()))
         self.observations = frozenset(e.event for e in definition.events if e.observation)
         self.observed = frozenset(
             fact.name for fact in definition.facts if any(source.event in self.observations for source in fact.sources)
@@ -146,6 +148,11 @@ class Machine:
             for item in checklist.items
         )
         return ReadyChecklist(items, checklist.needed if checklist.needed is not None else len(items))
+
+    def answers_after(self, end: str | None, event: str) -> bool:
+        """Whether this version says what becomes of an event after an end: one of another version may not be known to it."""
+        state = self.states.get(end) if end is not None else None
+        return state is not None and ((end, event) in self.arrows or event in state.ignores or event in state.refuses)
 
     def leaving(self, state: str) -> Iterator[Arrow]:
         """The arrows that leave a state."""

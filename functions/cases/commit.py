@@ -132,17 +132,18 @@ def _left(change: Change, member: Key, now: float) -> Change:
     return change.also(Update(member, set={"closed_at": now, "expires_at": int(now)}))
 
 
-def opening(row: CaseRow, there: Place | None) -> Change:
+def opening(row: CaseRow, there: Place | None, *, carries_on: bool = False) -> Change:
     """The change that opens a case: the correlation's one open place is taken, or the transaction fails.
 
-    ``there`` is the place as read. It goes on naming the case that ended there: what happened in that one may come late.
+    ``there`` is the place as read. It goes on naming the case that ended there: what happened in that one may come late. When
+    the new one ``carries_on`` with it, that is its own, and the place names the case before both.
     """
     place = Key(row.correlation, keys.OPEN)
     taken: Item = {"pk": place.pk, "sk": place.sk, "case": row.id}
     if there is None:
         take = Put(taken, NEW)
     else:
-        taken |= there.named_before(reopened=row.earlier is not None)
+        taken |= there.named_before(reopened=carries_on)
         take = Put(taken, (Condition("case", Test.EQUALS, there.case), Condition("closed_at", Test.EXISTS)))
     if row.group is None:
         return Change(before=None, after=row, writes=(take,))

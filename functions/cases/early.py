@@ -21,6 +21,10 @@ NO_CASE_IN_TIME = "no_case_in_time"
 """The reason on the mark of an event that waited for its case and does not apply, since none opened."""
 
 
+SAME_MINUTE_SECONDS = 60.0
+"""Of two things that senders stamp to the minute, or by clocks of their own, neither is told to be the first."""
+
+
 def waiting_events(services: Services, correlation: str) -> Iterator[tuple[Event, Item]]:
     """The events that wait for the correlation's case, in the order in which they happened, each with its row."""
     found = [(readable(services, item), item) for item in read_all(services.table, correlation, keys.EARLY)]
@@ -57,10 +61,12 @@ def only_takes_back(item: Item) -> bool:
     return bool(item.get("unplaced") == Unplaced.HOLD_THEN_IGNORE)
 
 
-def waits_for(services: Services, early: Key, event: Event, case: str) -> bool:
-    """Whether the event that waits at a place is for this case: what takes something back is for no case that began after it."""
-    item = services.table.get(early)
-    return item is None or not only_takes_back(item) or event.occurred_at.timestamp() >= began(services, case)
+def waits_for(services: Services, item: Item, event: Event, case: str) -> bool:
+    """Whether an event that waits is for this case: what takes something back is for no case that began after it.
+
+    The lab and the ward do not stamp by one clock, and some of them to the minute.
+    """
+    return not only_takes_back(item) or event.occurred_at.timestamp() + SAME_MINUTE_SECONDS > began(services, case)
 
 
 def began(services: Services, case: str) -> float:

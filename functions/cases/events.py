@@ -18,9 +18,9 @@ from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
 from functions.cases.store import Place, load_case, machine_of, persist
 from functions.cases.table import Key
-from functions.cases.unopened import answer_without_case, not_for, open_case
+from functions.cases.unopened import answer_without_case, not_for, of_another_stay, open_case
 from statemachines.case import Occurrence
-from statemachines.definition import Unplaced
+from statemachines.definition import Correlation, Unplaced
 
 
 def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
@@ -56,18 +56,23 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
     return placed + [not_for(services, workflow, event, nowhere.reason) for workflow, nowhere in homeless]
 
 
-def place_in(services: Services, workflow: str, event: Event, raw: str, *, held: bool = False) -> Placed:
-    """Place one event in one workflow. ``held``: it comes from the place where early events wait for their case."""
+def place_in(services: Services, workflow: str, event: Event, raw: str, *, early: Key | None = None) -> Placed:
+    """Place one event in one workflow. ``early``: where it has waited for its case."""
     mark = services.keys.mark(event.facility, event.event_id, workflow)
     named = correlation_of(services, workflow, event)
     occurrence = occurrence_of(event)
 
     def attempt(number: int) -> Placed:
         correlation, place = survivor_of(services, named)
-        early = _waiting_place(services, event, named, correlation) if held else None
-        if early is not None and place is not None and not waits_for(services, early, event, place.case):
-            raise Unplaceable("no_case", "detail.subject", "the case began after what would take it back")
+        if early is not None:
+            waiting = services.table.get(early)
+            if waiting is None:
+                raise SeenBefore  # somebody else has placed it, or moved it with a merge
+            if place is not None and not waits_for(services, waiting, event, place.case):
+                raise Unplaceable("no_case", "detail.subject", "the case began after what would take it back")
         if place is not None and place.open:
+            if _of_another_stay(services, workflow, event, place):
+                return of_another_stay(services, workflow, event, occurrence, mark, early)
             case = _in_whose_course(services, place, occurrence)
             return into_case(services, case, occurrence, mark, early, number)
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
@@ -77,9 +82,11 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, held:
         if place is not None and place.ended is not None and occurrence.at < place.ended:
             # It happened in the case that has ended, and must not wait for the next one: refused there.
             return into_case(services, place.case, occurrence, mark, early, number)
-        answer = answer_without_case(services, workflow, event, occurrence, correlation, place, mark, raw, held=held)
+        answer = answer_without_case(
+            services, workflow, event, occurrence, correlation, place, mark, raw, held=early is not None
+        )
         if answer is Unplaced.QUARANTINE:
-            if place is None or held:
+            if place is None or early is not None:
                 raise Unplaceable(
                     "no_case", "detail.subject", "no case is open for it; check the encounter, then redrive"
                 )
@@ -110,12 +117,17 @@ def _in_whose_course(services: Services, place: Place, occurrence: Occurrence) -
     return place.case if opens or occurrence.type in machine.about_patient else place.before
 
 
-def _waiting_place(services: Services, event: Event, named: str, correlation: str) -> Key:
-    """Where a held event waits: under the record that it names, or the one that this was merged into before it came."""
-    waits = services.keys.early(named, event.facility, event.event_id)
-    if correlation == named or services.table.get(waits) is not None:
-        return waits
-    return services.keys.early(correlation, event.facility, event.event_id)
+def _of_another_stay(services: Services, workflow: str, event: Event, place: Place) -> bool:
+    """Whether a transfer or discharge is of a stay that was over before the patient's open case began."""
+    if services.library.correlation(workflow) is not Correlation.PATIENT:
+        return False  # the case is of the very stay that the event names
+    row = load_case(services, place.case)
+    if row is None:
+        raise LookupError(f"case {place.case} is correlated but has no row")
+    stay = machine_of(services, row).definition.lifecycle
+    if event.type not in (stay.transfer, stay.discharge) or event.encounter in (None, row.encounter):
+        return False
+    return event.occurred_at.timestamp() < began(services, row.id)
 
 
 def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed:
@@ -146,4 +158,4 @@ def drain_early(services: Services, row: CaseRow) -> None:
     """
     for event, item in waiting_events(services, row.correlation):
         with suppress(Unplaceable):
-            place_in(services, item["workflow"], event, item["raw"], held=True)
+            place_in(services, item["workflow"], event, item["raw"], early=Key(item["pk"], item["sk"]))

@@ -111,7 +111,9 @@ def begun(
     progress = advance(machine, row.case, occurrence, now)
     if not progress.moves:
         return None
-    change = opening(moved_on(row, case=progress.case), place)
+    # What only re-opens goes on in the ended case's course; what may open cases begins a course of its own, though it knows of it.
+    carries_on = (None, occurrence.type) not in machine.arrows
+    change = opening(moved_on(row, case=progress.case), place, carries_on=carries_on)
     change = described(services, machine, change, occurrence, progress, now).also(*note(progress.decision, row))
     commit(services, change, now, mark)
     return HandOff(progress, change.after, change.visits)

@@ -18,7 +18,7 @@ from functions.cases.merging import survivor_of
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, Parent, Visit, signal, superseded, visit_from
-from functions.cases.store import find_place, load_case, machine_for_new, machine_of, persist
+from functions.cases.store import load_case, machine_for_new, machine_of, persist
 from functions.cases.table import Contention, Key, Write, WriteRefused
 from functions.cases.undertakings import sent_back
 from statemachines.case import Case, Occurrence
@@ -163,7 +163,7 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     subject = row.encounter if by_encounter else row.patient
     if subject is None:
         raise Unopenable(f"case {row.id} has nobody to open {wanted.workflow} for")
-    correlation = survivor_of(services, services.keys.correlation(row.facility, wanted.workflow, subject)).correlation
+    named = services.keys.correlation(row.facility, wanted.workflow, subject)
     try:
         machine, policy = machine_for_new(services, wanted.workflow, row.facility)
     except Unplaceable as stopped:  # no fault of the event that is being placed: it has moved its case
@@ -171,31 +171,31 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
             f"case {row.id} waits for a case of {wanted.workflow}, which {row.facility} does not run"
         ) from stopped
     shared = {fact.name for fact in machine.definition.facts}
-    child = CaseRow(
-        id=services.keys.case(row.facility, wanted.workflow, correlation, request),
-        facility=row.facility,
-        workflow=wanted.workflow,
-        version=machine.definition.version,
-        policy=policy,
-        correlation=correlation,
-        patient=row.patient,
-        encounter=row.encounter,
-        opened_at=services.now(),
-        parent=Parent(row.id, row.arrived),
-        case=Case(
-            facts={name: known for name, known in row.case.facts.items() if name in shared},
-            patient_parameters=row.case.patient_parameters,
-            patient_parameters_at=row.case.patient_parameters_at,
-        ),
-    )
 
     def note(decision: Decision, opened: CaseRow) -> tuple[Write, ...]:
         return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), opened.id), None)
 
     def attempt(_: int) -> HandOff | None:
-        place = find_place(services, correlation)
+        correlation, place = survivor_of(services, named)
         if place is not None and place.open:
             return None
+        child = CaseRow(
+            id=services.keys.case(row.facility, wanted.workflow, correlation, request),
+            facility=row.facility,
+            workflow=wanted.workflow,
+            version=machine.definition.version,
+            policy=policy,
+            correlation=correlation,
+            patient=row.patient,
+            encounter=row.encounter,
+            opened_at=services.now(),
+            parent=Parent(row.id, row.arrived),
+            case=Case(
+                facts={name: known for name, known in row.case.facts.items() if name in shared},
+                patient_parameters=row.case.patient_parameters,
+                patient_parameters_at=row.case.patient_parameters_at,
+            ),
+        )
         occurrence = Occurrence(SUB_CASE_REQUESTED, request, services.now())
         return begun(services, machine, child, occurrence, place=place, mark=mark, note=note)
 

@@ -27,7 +27,7 @@ class Place(NamedTuple):
     ended: float | None = None
     """When what ended it happened, not when it was heard of."""
     before: str | None = None
-    """The case that had the place before, and which the newest one does not re-open; ``before_ended`` is when what ended it
+    """The case that had the place before, and with which the newest one does not carry on; ``before_ended`` is when what ended it
     happened.
     """
     before_ended: float | None = None

@@ -324,7 +324,7 @@ def _mend_early(services: Services, key: Key) -> Looked:
         return Looked(None, Mended.EARLY_EXPIRED)
     if place is not None:
         with suppress(Unplaceable):  # it is for no case that began later, or happened after the one that ended
-            placed = place_in(services, item["workflow"], event, item["raw"], held=True)
+            placed = place_in(services, item["workflow"], event, item["raw"], early=key)
             return Looked(placed.case, Mended.EARLY_PLACED)
     now = services.now()
     if item["held_until"] <= now and only_takes_back(item):

@@ -76,16 +76,20 @@ def _unopened(
 
     None when it opens nothing, whatever it says. What happened before the ended case began is not about that case; what
     happened in it and is heard of after its end is, and has been told to nobody, unless something newer of its kind ended it.
+    What opens cases by itself opens one in any event: that knows what the ended one knew where this version says so of its end,
+    and else begins anew.
     """
-    if (None, event.type) in machine.arrows:
-        return Case(), None
+    opens = (None, event.type) in machine.arrows
     if event.type not in machine.reopening or place is None or place.open:
-        return None, None
-    if event.occurred_at.timestamp() < began(services, place.case):
-        return None, None
+        return (Case() if opens else None), None
     ended = load_case(services, place.case)
     if ended is None:
         raise LookupError(f"case {place.case} is correlated but has no row")
+    if opens:
+        known = machine.answers_after(ended.case.state, event.type)
+        return (following(ended.case), ended) if known else (Case(), None)
+    if event.occurred_at.timestamp() < began(services, place.case):
+        return None, None
     if event.occurred_at.timestamp() < ended.case.entered and _ended_by(services, ended) in machine.reopening:
         return None, None
     return following(ended.case), ended
@@ -168,6 +172,14 @@ def not_for(services: Services, workflow: str, event: Event, reason: str) -> Pla
     return Placed(workflow, Outcome.IGNORED, reason, because, None, event.facility)
 
 
+def of_another_stay(
+    services: Services, workflow: str, event: Event, occurrence: Occurrence, mark: Key, early: Key | None
+) -> Placed:
+    """A transfer or discharge of a stay that was over before the patient's open case began moves nothing there."""
+    because = "it is of a stay that was over before the open case began"
+    return _alone(services, workflow, event, occurrence, mark, Outcome.IGNORED, "another_stay", because, early=early)
+
+
 def still_no_case(correlation: str, place: Place | None) -> Check:
     """An event is held only while no case is open; one that opens meanwhile makes this fail, and the event is placed there."""
     key = Key(correlation, keys.OPEN)
@@ -186,10 +198,11 @@ def _alone(
     reason: str,
     because: str,
     *also: Write,
+    early: Key | None = None,
 ) -> Placed:
     """Note what became of the event, where there is no case to note it in."""
     try:
-        services.table.write((Put(mark_item(mark, str(outcome), reason, services.now()), NEW), *also))
+        services.table.write((*marked(mark_item(mark, str(outcome), reason, services.now()), early), *also))
     except WriteRefused as refused:
         if 0 in refused.failed:
             raise SeenBefore from refused

@@ -138,7 +138,8 @@ TOO_MANY_MOVES: Final = Code(
 )  # fmt: skip
 END_UNANSWERED: Final = Code(
     "BTN-209", ERROR, "End that does not answer what re-opens others",
-    "The event re-opens cases that ended otherwise; after this end it would be refused, and nobody decided that.",
+    "The event re-opens cases that ended otherwise; after this end it would be refused, or begin a case that knows nothing of the "
+    "ended one, and nobody decided that.",
     "Re-open the case from this end too, or say there why the event is ignored or refused.",
 )  # fmt: skip
 

@@ -112,7 +112,10 @@ def _answered(machines: Machines) -> Iterator[Finding]:
 
 
 def _answered_after_ends(machines: Machines) -> Iterator[Finding]:
-    """What re-opens one end is answered by every other: re-opened as well, or ignored or refused with a reason."""
+    """What re-opens one end is answered by every other: re-opened as well, or ignored or refused with a reason.
+
+    So is what also opens cases: after a silent end it would begin one that has forgotten what was known before.
+    """
     index, reached = machines.index, machines.union.graph.reached
     for event in index.reopening:
         places = [
@@ -127,10 +130,13 @@ def _answered_after_ends(machines: Machines) -> Iterator[Finding]:
             by = next(
                 edge.transition.id for edge in index.edges if edge.transition.reopens and edge.transition.on == event
             )
+            opens = any(edge.transition.on == event for edge in index.opening)
+            becomes = (
+                "and begins one that knows nothing of the ended one" if opens else "and nothing says what becomes of it"
+            )
             yield codes.END_UNANSWERED.found(
                 index.place(state=", ".join(index.states[place].name for place in places), event=event),
-                f"{index.event_words(event).capitalize()} re-opens other cases ({by}), and nothing says what becomes of it after "
-                f"{_some(index, places)}.",
+                f"{index.event_words(event).capitalize()} re-opens other cases ({by}), {becomes} after {_some(index, places)}.",
                 (*machines.union.graph.way_to(places[0]), event),
             )
 

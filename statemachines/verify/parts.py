@@ -84,7 +84,7 @@ def _answers_of_end(index: Index, state: State) -> Iterator[Finding]:
 
 
 def _reopening(index: Index, transition: Transition) -> Iterator[Finding]:
-    """What re-opens leaves ends, leads to where somebody acts, and is an event that arrives and opens nothing by itself."""
+    """What re-opens leaves ends, leads to where somebody acts, and is an event that arrives."""
     id, event = transition.id, transition.on
     where = index.place(transition=id, event=event)
     for name in transition.sources:
@@ -109,11 +109,6 @@ def _reopening(index: Index, transition: Transition) -> Iterator[Finding]:
             f"{id} re-opens on {event}, which only an open case can make.",
             mend="Re-open on an event that arrives.",
         )
-    if any(not other.sources and other.on == event and not other.reopens for other in index.definition.transitions):
-        yield codes.INCOMPLETE.found(
-            where, f"{id} re-opens on {event}, which opens a case whatever ended before: it is never taken.",
-            mend="Remove one of the arrows.",
-        )  # fmt: skip
     if transition.override_by:
         yield codes.INCOMPLETE.found(
             where, f"{id} may be overridden, and there is no case in which anybody could.", mend="Remove override_by."

@@ -5,12 +5,16 @@ identifiers and the value and tells the ordering provider. A provider who does n
 the chief of service and the nursing supervisor. "Called", "acknowledged" and "acted on" are three different states, and an
 order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
 of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
-What is corrected or withdrawn after that opens a new case for the same result, and the laboratory owns telling whoever was told.
-A result that is reported again after its end begins anew, and does not know who was told of it before.
+What is corrected, withdrawn or reported again after that opens a new case for the same result, which knows that somebody was
+told, and the laboratory owns telling them. A corrected value that is critical goes to the provider then, not to a nurse: whose
+nurse it was may have changed, or the patient left, and the provider has to be told anyway. For the same reason a correction is
+known when a provider acknowledges it, if one had taken the first value on: who acted on it can undo what was ordered, and those
+who carry that out learn it from the orders. A nurse ends it only where no provider ever knew.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value
-procedure (alternate procedure after 15 min); read-back, Joint Commission; corrected reports, 42 CFR 493.1291(k).
+procedure (alternate procedure after 15 min); read-back, Joint Commission; corrected reports, 42 CFR 493.1291(k): to whoever
+ordered the test and, if applicable, whoever uses the result.
 """
 
 from collections.abc import Callable
@@ -109,6 +113,12 @@ told = fact(
     of(NoActionNeeded, lambda e: e.result_id), of(ExpectedResultReviewed, lambda e: e.result_id),
 )  # fmt: skip
 """Known as soon as anybody was given a value, the right person or not, whatever the call came to; it is never unknown again."""
+taken_on = fact(
+    "taken_on", "a provider who took it on", CODE, of(ResultAcknowledged, lambda e: e.result_id),
+    of(ActionOrdered, lambda e: e.result_id), of(NoActionNeeded, lambda e: e.result_id),
+    of(ExpectedResultReviewed, lambda e: e.result_id),
+)  # fmt: skip
+"""Known as soon as a provider has a value to act on; it is never unknown again."""
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 KOST = "Kost, Critical limits for urgent clinician notification at US medical centers, JAMA 1990;263:704"
@@ -190,6 +200,7 @@ expected = (
 suppresses = (suppress_chronic == True) | (suppress_trending == True) | (suppress_on_protocol == True)  # noqa: E712
 to_be_called = critical & ~expected
 was_told, nobody_told = told.known, ~told.known
+provider_knew, only_nurses_knew = taken_on.known, ~taken_on.known
 carried_out = done_order == order_id
 """What was ordered last is done. After a correction an earlier order may be done still, and the new one is not done by that."""
 read_back_matches = (identifiers >= two) & (value_matches == True)  # noqa: E712
@@ -274,6 +285,28 @@ CONTACTED = waiting(
     records={ResultReadBack: "the read-back did not match: read it back again", **_here},
     defers=_knowing_early, refuses=_reported_already,
     ignores={ResultCalled: "called already", **_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
+)  # fmt: skip
+_to_provider: Reasons = {
+    **_verified, **_not_suppressed, CorrectionAcknowledged: "the corrected value is critical: a provider reads it back",
+}  # fmt: skip
+PROVIDER_DUE = waiting(
+    "provider_due", "Provider to be called", owner=LAB, within=minutes(call_within),
+    do="Call the provider who is responsible for the patient now, wherever the patient is; give the corrected value",
+    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "provider-due", "Corrected, provider to be called"),
+    records={
+        CriticalResultReported: "reported again: the call gives the latest value",
+        ResultCorrected: "the call gives the latest value", ProviderNotReached: "another attempt noted",
+        ResultCalled: "whoever answered is not responsible for this patient: call again", **_moving,
+    },
+    defers=_calling_early, ignores=_to_provider, late=_looked,
+)  # fmt: skip
+PROVIDER_CALLED = waiting(
+    "provider_called", "Provider on the phone", owner=PROVIDER, within=minutes(read_back_within),
+    do="Write the corrected value down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "provider-called", "Corrected, not read back by the provider yet"),
+    records={ResultReadBack: "the read-back did not match: read it back again", **_moving},
+    defers=_knowing_early, refuses=_reported_already,
+    ignores={ResultCalled: "called already", ProviderNotReached: "the provider was reached already", **_to_provider}, late=_looked,
 )  # fmt: skip
 _asking: Reasons = {**_verified, **_called, **_not_suppressed, **_not_corrected}
 READ_BACK_OK = waiting(
@@ -386,10 +419,7 @@ CORRECTION_OVERDUE = waiting(
     do="See that nurse and provider know that the first value was wrong", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "correction-overdue", "Correction not told"), records=_correcting, ignores=_first_value, late=_looked,
 )  # fmt: skip
-_nobody_knows: Reasons = {
-    ResultCorrected: "not critical by any value, and nobody was told one", ResultWithdrawn: "nobody was told a value",
-}  # fmt: skip
-"""What a correction or withdrawal after the end changes for nobody."""
+_nobody_was_told: Reasons = {ResultWithdrawn: "nobody was told a value"}
 CLOSED = end("closed", "Closed", emr=emr("completed", "closed"), late=_looked)
 REVIEWED = end(
     "reviewed", "Expected, reviewed", emr=emr("completed", "expected-reviewed", "Expected, reviewed"), late=_looked
@@ -397,13 +427,13 @@ REVIEWED = end(
 CORRECTION_KNOWN = end("correction_known", "Correction known", emr=emr("completed", "correction-known"), late=_looked)
 NOT_CRITICAL = end(
     "not_critical", "Not critical here", emr=emr("cancelled", "not-critical", "Not critical here"),
-    ignores=_nobody_knows, late=_looked,
+    ignores={ResultCorrected: "not critical by either value, and nobody was told one", **_nobody_was_told}, late=_looked,
 )  # fmt: skip
 WITHDRAWN = end(
     "withdrawn",
     "Withdrawn before it was told",
     emr=emr("cancelled", "withdrawn", "Withdrawn before it was told"),
-    ignores=_nobody_knows,
+    ignores={ResultCorrected: "not critical as corrected, and nobody was told the first value", **_nobody_was_told},
     late=_looked,
 )
 _died: Reasons = {
@@ -419,10 +449,12 @@ ASKING = (READ_BACK_OK, COVERING_ASKED, CHIEF_ASKED, SUPERVISOR_ASKED)
 UNDECIDED = (PROVIDER_ACK, ORDER_MISSING, NOT_ACTED_ON, STILL_NOT_ACTED_ON)
 ORDERED = (ACTION_ORDERED, NOT_CARRIED_OUT)
 CORRECTING = (CORRECTED, CORRECTION_OVERDUE)
-TOLD = (CONTACTED, *ASKING, PROVIDER_ACK, CONFIRMING_ORDER, *UNDECIDED[1:], *ORDERED)
-OPEN = (*TO_TELL, *TOLD, *CORRECTING)
+BY_THE_NURSE = (CONTACTED, *ASKING, PROVIDER_ACK, CONFIRMING_ORDER, *UNDECIDED[1:], *ORDERED)
+TOLD = (*BY_THE_NURSE, PROVIDER_CALLED)
+OPEN = (*TO_TELL, PROVIDER_DUE, *TOLD, *CORRECTING)
 KNOWN_TO_SOMEBODY, KNOWN_TO_NOBODY = (CLOSED, REVIEWED, CORRECTION_KNOWN), (NOT_CRITICAL, WITHDRAWN)
 """How a case can have ended, but for the patient's death."""
+ENDS = (*KNOWN_TO_SOMEBODY, *KNOWN_TO_NOBODY, DECEASED)
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
 TRANSITIONS = (
@@ -445,6 +477,14 @@ TRANSITIONS = (
     T("T-13", (CONTACTED, NOTIFY_OVERDUE), on=ResultReadBack, when=read_back_matches, to=READ_BACK_OK, by=NURSES,
       separate_from=("T-10",), because="two identifiers and the value match"),
     T("T-14", CONTACTED, on=DEADLINE, to=NOTIFY_OVERDUE, because="not read back in time"),
+    T("T-15", PROVIDER_DUE, on=ResultCalled, when=right_recipient == True, to=PROVIDER_CALLED, by=LAB,  # noqa: E712
+      because="the responsible provider is on the phone"),
+    T("T-16", PROVIDER_DUE, on=DEADLINE, to=NOTIFY_OVERDUE, because="no provider was called in time: take it for the unit"),
+    T("T-17", PROVIDER_CALLED, on=ResultReadBack, when=read_back_matches, to=PROVIDER_ACK, by=PROVIDERS,
+      separate_from=("T-15",), because="two identifiers and the value match: the provider takes the corrected value on"),
+    T("T-18", PROVIDER_CALLED, on=DEADLINE, to=NOTIFY_OVERDUE, because="the provider did not read it back in time"),
+    T("T-19", PROVIDER_CALLED, on=ResultCorrected, when=~harmless, to=PROVIDER_DUE,
+      because="corrected again, and still critical: call the latest value"),
     # reach a provider
     T("T-20", ASKING, on=ResultAcknowledged, to=PROVIDER_ACK, by=PROVIDERS, separate_from=("T-13",),
       because="a provider takes the result on"),
@@ -483,22 +523,27 @@ TRANSITIONS = (
     T("T-61", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called, to=NOTIFY_DUE, because="corrected: no longer expected"),
     T("T-62", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & nobody_told, to=NOT_CRITICAL,
       because="corrected: not critical, and nobody was told"),
-    T("T-63", (*TOLD, *CORRECTING), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE,
+    T("T-63", (*BY_THE_NURSE, *CORRECTING), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE,
       because="corrected, and still critical: call the corrected value"),
-    T("T-64", TOLD, on=ResultCorrected, when=harmless, to=CORRECTED, because="corrected: not critical, and it was told"),
+    T("T-64", (PROVIDER_DUE, *TOLD), on=ResultCorrected, when=harmless, to=CORRECTED,
+      because="corrected: not critical, and it was told"),
     T("T-70", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & was_told, to=CORRECTED,
       because="corrected: not critical, and somebody was told before"),
     T("T-65", TO_TELL, on=ResultWithdrawn, when=nobody_told, to=WITHDRAWN, by=LAB, because="withdrawn before anybody was told"),
-    T("T-66", TOLD, on=ResultWithdrawn, to=CORRECTED, by=LAB, because="withdrawn after it was told"),
+    T("T-66", (PROVIDER_DUE, *TOLD), on=ResultWithdrawn, to=CORRECTED, by=LAB, because="withdrawn after it was told"),
     T("T-71", TO_TELL, on=ResultWithdrawn, when=was_told, to=CORRECTED, by=LAB, because="withdrawn, and somebody was told before"),
-    T("T-67", CORRECTING, on=CorrectionAcknowledged, to=CORRECTION_KNOWN, by=(*NURSES, *PROVIDERS), because="the correction is known"),
+    T("T-73", CORRECTING, on=CorrectionAcknowledged, when=only_nurses_knew, to=CORRECTION_KNOWN, by=NURSES,
+      because="a nurse knows the correction, and no provider knew the first value"),
+    T("T-74", CORRECTING, on=CorrectionAcknowledged, when=provider_knew, to=None, by=NURSES,
+      because="a nurse knows the correction; the provider who took the first value on must know it too"),
+    T("T-67", CORRECTING, on=CorrectionAcknowledged, to=CORRECTION_KNOWN, by=PROVIDERS, because="a provider knows the correction"),
     T("T-68", CORRECTED, on=DEADLINE, to=CORRECTION_OVERDUE, because="the correction was not told in time"),
     T("T-69", CORRECTION_OVERDUE, on=DEADLINE, to=None, because="the correction is still not known"),
-    # a correction, a withdrawal after the end
-    T("T-90", (CLOSED, CORRECTION_KNOWN), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE, reopens=True,
-      because="corrected after the end, and critical: call the corrected value"),
-    T("T-91", REVIEWED, on=ResultCorrected, when=~harmless & ~expected, to=NOTIFY_DUE, reopens=True,
-      because="corrected after it was reviewed, and no longer expected: call it"),
+    # a correction, a withdrawal, another report after the end
+    T("T-90", (CLOSED, CORRECTION_KNOWN), on=ResultCorrected, when=~harmless, to=PROVIDER_DUE, reopens=True,
+      because="corrected after the end, and critical: call the corrected value to the provider"),
+    T("T-91", REVIEWED, on=ResultCorrected, when=~harmless & ~expected, to=PROVIDER_DUE, reopens=True,
+      because="corrected after it was reviewed, and no longer expected: call it to the provider"),
     T("T-92", REVIEWED, on=ResultCorrected, when=~harmless & expected, to=SUPPRESSED_EXPECTED, reopens=True,
       because="corrected after it was reviewed, and still expected: review the corrected value"),
     T("T-93", KNOWN_TO_SOMEBODY, on=ResultCorrected, when=harmless, to=CORRECTED, reopens=True,
@@ -507,6 +552,8 @@ TRANSITIONS = (
       because="withdrawn after the end, and it was told"),
     T("T-95", KNOWN_TO_NOBODY, on=ResultCorrected, when=~harmless, to=RESULTED, reopens=True,
       because="corrected after the end, and critical after all: a fresh result, to be verified"),
+    T("T-96", ENDS, on=CriticalResultReported, to=RESULTED, reopens=True,
+      because="reported again after the end: verify what it says now; whoever was told before counts as told"),
     # the patient's life goes on
     T("T-80", CONTACTED, on=PatientTransferred, to=NOTIFY_DUE, because="another nurse cares for the patient now: call there"),
     T("T-81", ACTION_ORDERED, on=PatientTransferred, to=None, because="the new unit carries it out"),
@@ -529,7 +576,7 @@ CRITICAL_LAB = workflow(
     roles=(PROVIDER, RN, LAB, COVERING, CHIEF, SUPERVISOR, CHARGE_NURSE),
     facts=(
         result_id, potassium, sodium, glucose, calcium, always_called, chronic, trending, on_protocol, right_recipient,
-        identifiers, value_matches, order_id, done_order, told,
+        identifiers, value_matches, order_id, done_order, told, taken_on,
     ),
     parameters=(
         potassium_low, potassium_high, sodium_low, sodium_high, glucose_low, glucose_high, calcium_low, calcium_high,
@@ -558,9 +605,10 @@ CRITICAL_LAB = workflow(
         expect(PatientMerged, Unplaced.NOT_APPLICABLE, "no critical result is open for this encounter"),
     ),
     states=(
-        RESULTED, NOTIFY_DUE, NOTIFY_OVERDUE, CONTACTED, READ_BACK_OK, COVERING_ASKED, CHIEF_ASKED, SUPERVISOR_ASKED,
-        PROVIDER_ACK, CONFIRMING_ORDER, ORDER_MISSING, NOT_ACTED_ON, STILL_NOT_ACTED_ON, ACTION_ORDERED, NOT_CARRIED_OUT,
-        SUPPRESSED_EXPECTED, CORRECTED, CORRECTION_OVERDUE, CLOSED, REVIEWED, CORRECTION_KNOWN, NOT_CRITICAL, WITHDRAWN, DECEASED,
+        RESULTED, NOTIFY_DUE, NOTIFY_OVERDUE, CONTACTED, READ_BACK_OK, PROVIDER_DUE, PROVIDER_CALLED, COVERING_ASKED,
+        CHIEF_ASKED, SUPERVISOR_ASKED, PROVIDER_ACK, CONFIRMING_ORDER, ORDER_MISSING, NOT_ACTED_ON, STILL_NOT_ACTED_ON,
+        ACTION_ORDERED, NOT_CARRIED_OUT, SUPPRESSED_EXPECTED, CORRECTED, CORRECTION_OVERDUE, CLOSED, REVIEWED,
+        CORRECTION_KNOWN, NOT_CRITICAL, WITHDRAWN, DECEASED,
     ),
     transitions=TRANSITIONS,
     lifecycle=lifecycle(

@@ -336,8 +336,22 @@ def reopened(hospital: Hospital) -> None:
     """A result is acted on and its case ends; then it is corrected, in a case of its own, and that is told."""
     acted_on(hospital)
     hospital.send("result_corrected", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 4.2})
-    hospital.send("correction_acknowledged", RN, after=MINUTE, **ABOUT)
+    hospital.send("correction_acknowledged", MD, after=MINUTE, **ABOUT)
     hospital.send("result_corrected", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 7.4})
+
+
+def reported_again(hospital: Hospital) -> None:
+    """A result is acted on and its case ends; it is reported again and withdrawn, and whoever was told is told of that."""
+    acted_on(hospital)
+    hospital.send("critical_result_reported", LAB, after=MINUTE, **{**RESULT, "potassium_mmol_l": 7.4})
+    hospital.send("result_withdrawn", LAB, after=MINUTE, **ABOUT, reason="haemolysed")
+    hospital.send("correction_acknowledged", MD, after=MINUTE, **ABOUT)
+
+
+def other_stay(hospital: Hospital) -> None:
+    """That the patient left after an earlier stay is heard of when the oxygen for after this one is being arranged."""
+    hospital.send("patient_discharged", REGISTRATION, patient="P-1", encounter="E-0", ago=DAY)
+    hospital.send("discharge_plan_cancelled", MD, reason="stays")
 
 
 def two_results(hospital: Hospital) -> None:
@@ -591,6 +605,8 @@ SCENARIOS = (
     Scenario("corrected", result_called, corrected),
     Scenario("overtaken", staffed, overtaken),
     Scenario("re-opened", result_called, reopened),
+    Scenario("reported again", result_called, reported_again),
+    Scenario("other stay", qualified, other_stay),
     Scenario("two results", two_results, both_told),
     Scenario("two results of one who dies", two_results, both_die),
     Scenario("sub-case", qualified, sub_case),

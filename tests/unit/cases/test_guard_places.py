@@ -11,7 +11,7 @@ from functions.cases.adapters.memory import MemoryTable
 from functions.cases.events import place_in
 from functions.cases.intake import take_in
 from functions.cases.outcome import Placed, Unplaceable
-from functions.cases.table import read_all
+from functions.cases.table import Key, read_all
 from statemachines.definition import Correlation
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON, staffed
@@ -103,6 +103,12 @@ def test_a_survivors_place_that_is_taken_again_in_that_moment_is_not_taken_from_
     assert violations(world) == []
 
 
+def waiting_place(world: World) -> Key:
+    """Where the event "held" of the encounter E-1 waits."""
+    named = world.services.keys.correlation("northfield", "oxygen", "E-1")
+    return world.services.keys.early(named, "northfield", "held")
+
+
 def test_whoever_comes_second_to_a_held_event_knows_it_at_once() -> None:
     """It has been placed by the other one; there is nothing to wait for and to try again."""
     table = Between(MemoryTable())
@@ -110,9 +116,10 @@ def test_whoever_comes_second_to_a_held_event_knows_it_at_once() -> None:
     raw = world.raw("oxygen_changed", by=PERSON["RN"], flow_l_min=2, id="held")
     world.deliver(raw)
     event = parse_event(raw, now=datetime.fromtimestamp(world.now, UTC))
+    waits = waiting_place(world)
 
     def place() -> Placed:
-        return place_in(world.services, "oxygen", event, raw, held=True)
+        return place_in(world.services, "oxygen", event, raw, early=waits)
 
     table.before_write(lambda: None, of=touches("EVENT#"))  # the opening itself
     table.before_write(place, of=touches("EVENT#"))
@@ -164,5 +171,5 @@ def test_a_held_event_without_a_case_is_not_held_a_second_time() -> None:
     event = parse_event(raw, now=datetime.fromtimestamp(world.now, UTC))
     before = world.snapshot()
     with pytest.raises(Unplaceable, match="no case is open"):
-        place_in(world.services, "oxygen", event, raw, held=True)
+        place_in(world.services, "oxygen", event, raw, early=waiting_place(world))
     assert world.snapshot() == before

@@ -24,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def drawn(definition: Definition) -> Counter[str]:
     """How often each transition is to be seen: once from each state, or once for all where many states share it or a box."""
     boxed = {t.id for group in Shape(definition).shared if group.boxed for t in group.transitions}
-    shared = {t.id for t in definition.transitions if len(t.sources) > MANY}
+    shared = {t.id for t in definition.transitions if len(t.sources) > MANY and not t.reopens}
     return Counter(
         {t.id: 1 if not t.sources or t.id in shared | boxed else len(t.sources) for t in definition.transitions}
     )

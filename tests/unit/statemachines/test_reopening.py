@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from events.catalog import NoteWritten, OxygenChanged, Spo2Observed
+from events.catalog import NoteWritten, OxygenChanged, OxygenOrdered, Spo2Observed
 from statemachines.case import Case, following
 from statemachines.decide import Outcome, Reason
 from statemachines.definition import Definition, StateKind, digest, dump, load
@@ -61,6 +61,81 @@ def test_what_happened_before_the_end_and_is_heard_of_after_it_re_opens_it_from_
     assert decision.outcome is Outcome.MOVED
     assert decision.move is not None
     assert decision.move.entered == NOW - 10, "the case was not open again before it had ended"
+
+
+REPORTED_AGAIN = SMALL.model_copy(
+    update={
+        "states": (*SMALL.states, STOPPED),
+        "transitions": (
+            *SMALL.transitions,
+            T("S-20", DONE, on=OxygenChanged, to=WATCHED, reopens=True, because="on again"),
+            T("S-22", DONE, on=NoteWritten, to=WAITING, reopens=True, because="noted again"),
+            T("S-23", (DONE, STOPPED), on=OxygenOrdered, to=WATCHED, reopens=True, because="ordered again"),
+        ),
+    }
+)  # fmt: skip
+
+
+def test_what_opens_a_case_takes_the_arrow_that_re_opens_it_after_the_end() -> None:
+    run = Run(REPORTED_AGAIN)
+    run.case = following(Case(state="done", facts=ENDED, entered=NOW - 10))
+    progress = run.progress("oxygen_ordered", f"LEAD-ELM:{LEAD.code}")
+    (move,) = progress.moves
+    assert (move.transition, move.source) == ("S-23", "done")
+    assert progress.case.facts["spo2"] == ENDED["spo2"]
+    assert [m.source for m in Run(REPORTED_AGAIN).progress("oxygen_ordered", f"LEAD-ELM:{LEAD.code}").moves] == [None]
+
+
+@pytest.mark.parametrize(
+    ("known_at", "outcome"), [(NOW - 40, Outcome.MOVED), (NOW - 30, Outcome.MOVED), (NOW - 29, Outcome.RECORDED)]
+)
+def test_what_reports_nothing_re_opens_nothing_when_something_newer_was_reported(
+    known_at: float, outcome: Outcome
+) -> None:
+    """A note is taken for the older: what S-20 takes reports the flow."""
+    run = Run(REPORTED_AGAIN)
+    run.case = following(Case(state="done", facts={"flow": Known(2, known_at)}, entered=NOW - 10))
+    decision = run.take("note_written", "RN-ELM:RN", at=NOW - 30)
+    assert decision.outcome is outcome
+    assert outcome is Outcome.MOVED or decision.reason is Reason.OLDER_THAN_KNOWN
+
+
+def test_what_nothing_that_re_opens_reports_makes_nothing_older() -> None:
+    definition = REPORTED_AGAIN.model_copy(
+        update={"transitions": tuple(t for t in REPORTED_AGAIN.transitions if t.id != "S-20")}
+    )
+    run = Run(definition)
+    run.case = following(Case(state="done", facts={"flow": Known(2, NOW)}, entered=NOW - 10))
+    assert run.take("note_written", "RN-ELM:RN", at=NOW - 30).outcome is Outcome.MOVED
+
+
+def test_an_open_case_takes_what_is_older_as_before() -> None:
+    run = Run(REPORTED_AGAIN, state="watched", facts={"flow": Known(2, NOW)}, entered=NOW - 60)
+    assert run.take("note_written", "RN-ELM:RN", at=NOW - 30).reason is not Reason.OLDER_THAN_KNOWN
+
+
+def test_the_ended_case_says_of_what_is_older_that_it_is() -> None:
+    run = Run(REPORTED_AGAIN, state="done", facts={"flow": Known(2, NOW - 20)}, entered=NOW - 10)
+    decision = run.take("note_written", "RN-ELM:RN", at=NOW - 30)
+    assert (decision.outcome, decision.reason, run.case.state) == (Outcome.RECORDED, Reason.OLDER_THAN_KNOWN, "done")
+    assert run.take("note_written", "RN-ELM:RN", at=NOW - 19).reason is Reason.CASE_ENDED
+
+
+def test_what_re_opens_nothing_is_not_called_older_after_the_end() -> None:
+    known = {"flow": Known(2, NOW - 20), "spo2": Known(95, NOW - 20)}
+    run = Run(REPORTED_AGAIN, state="done", facts=known, entered=NOW - 10)
+    assert run.take("spo2_observed", spo2_percent=80, at=NOW - 30).reason is Reason.CASE_ENDED
+    run.case = following(Case(state="done", facts=known, entered=NOW - 10))
+    assert run.take("note_signed", "RN-ELM:RN", at=NOW - 30).reason is Reason.NOT_EXPECTED_HERE
+
+
+def test_a_version_knows_which_ends_it_answers() -> None:
+    machine = Run(REPORTED_AGAIN).machine
+    assert machine.answers_after("done", "oxygen_ordered")
+    assert machine.answers_after("stopped", "oxygen_changed"), "it ignores it"
+    assert not machine.answers_after("stopped", "note_written")
+    assert not machine.answers_after("finished", "oxygen_ordered"), "an end of another version"
+    assert not machine.answers_after(None, "oxygen_ordered")
 
 
 def test_whoever_may_not_re_open_it_is_refused() -> None:

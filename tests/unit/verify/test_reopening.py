@@ -44,6 +44,12 @@ def test_two_arrows_that_can_both_re_open_overlap() -> None:
     assert "BTN-305" in codes(draft.answer("note_written", "ignores", *BOTH))
 
 
+def test_what_else_opens_a_case_is_said_to_forget_the_one_that_ended() -> None:
+    (silent,) = again(on="oxygen_ordered", ends=["done"]).findings()
+    assert (silent.code, silent.place.state) == ("BTN-209", "cancelled")
+    assert "begins one that knows nothing of the ended one after “Cancelled”" in silent.sentence
+
+
 def test_what_the_ended_case_may_know_may_be_read() -> None:
     assert codes(again(distress == True).answer("note_written", "ignores", *BOTH)) == set()  # noqa: E712
 

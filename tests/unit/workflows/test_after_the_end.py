@@ -9,7 +9,7 @@ import pytest
 from functions.cases import keys
 from functions.cases.outcome import Placed
 from functions.cases.sweep import Mended
-from functions.cases.table import Key
+from functions.cases.table import Key, Put
 from tests.support.invariants import violations
 from tests.support.world import StepFunctionsDown
 from tests.unit.workflows.hospital import Hospital
@@ -38,7 +38,7 @@ def reviewed(facility: str = "northfield") -> Hospital:
 def correction_known(facility: str = "northfield") -> Hospital:
     hospital = closed(facility)
     tell(hospital, "result_corrected", "LAB", **HARMLESS)
-    tell(hospital, "correction_acknowledged", "RN")
+    tell(hospital, "correction_acknowledged", "PROVIDER")
     return hospital
 
 
@@ -64,17 +64,23 @@ def deceased(facility: str = "northfield") -> Hospital:
     ("ending", "type", "event", "transition", "state", "owner"),
     [
         (closed, "result_corrected", HARMLESS, "T-93", "corrected", "LAB"),
-        (closed, "result_corrected", STILL_CRITICAL, "T-90", "notify_due", "LAB"),
-        (closed, "result_corrected", EXPECTED, "T-90", "notify_due", "LAB"),
+        (closed, "result_corrected", STILL_CRITICAL, "T-90", "provider_due", "LAB"),
+        (closed, "result_corrected", EXPECTED, "T-90", "provider_due", "LAB"),
         (closed, "result_withdrawn", HAEMOLYSED, "T-94", "corrected", "LAB"),
-        (correction_known, "result_corrected", STILL_CRITICAL, "T-90", "notify_due", "LAB"),
+        (correction_known, "result_corrected", STILL_CRITICAL, "T-90", "provider_due", "LAB"),
         (correction_known, "result_corrected", HARMLESS, "T-93", "corrected", "LAB"),
-        (reviewed, "result_corrected", STILL_CRITICAL, "T-91", "notify_due", "LAB"),
+        (reviewed, "result_corrected", STILL_CRITICAL, "T-91", "provider_due", "LAB"),
         (reviewed, "result_corrected", EXPECTED, "T-92", "suppressed_expected", "PROVIDER"),
         (reviewed, "result_corrected", HARMLESS, "T-93", "corrected", "LAB"),
         (reviewed, "result_withdrawn", HAEMOLYSED, "T-94", "corrected", "LAB"),
         (not_critical, "result_corrected", STILL_CRITICAL, "T-95", "resulted", "LAB"),
         (withdrawn, "result_corrected", STILL_CRITICAL, "T-95", "resulted", "LAB"),
+        (closed, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
+        (reviewed, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
+        (correction_known, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
+        (not_critical, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
+        (withdrawn, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
+        (deceased, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
     ],
 )
 def test_what_is_corrected_or_withdrawn_after_the_end_has_an_owner_again(
@@ -123,9 +129,153 @@ def test_where_nobody_has_to_be_told_nothing_is_re_opened(ending: Any, type: str
 def test_whoever_was_told_before_the_end_is_told_although_the_new_case_told_nobody() -> None:
     hospital = closed()
     tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
-    assert hospital.at(LAB) == "notify_due"
+    assert hospital.at(LAB) == "provider_due"
     tell(hospital, "result_corrected", "LAB", **HARMLESS)
     assert hospital.at(LAB) == "corrected", "they know of 7.0 still"
+
+
+@pytest.mark.parametrize("ending", [closed, reviewed, correction_known])
+def test_whoever_was_told_is_told_of_the_withdrawal_of_what_was_reported_again(ending: Any) -> None:
+    hospital = ending()
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    answer = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    assert (answer.transitions, hospital.at(LAB)) == (("T-71",), "corrected")
+    assert violations(hospital) == []
+
+
+def test_whoever_was_told_is_told_when_what_was_reported_again_is_verified_to_be_harmless() -> None:
+    hospital = closed()
+    tell(hospital, "critical_result_reported", "LAB", **HARMLESS)
+    answer = tell(hospital, "result_verified", "LAB")
+    assert (answer.transitions, hospital.at(LAB)) == (("T-06",), "corrected")
+
+
+@pytest.mark.parametrize("ending", [not_critical, withdrawn])
+def test_where_nobody_was_told_what_was_reported_again_is_withdrawn_without_a_word(ending: Any) -> None:
+    hospital = ending()
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    assert hospital.at(LAB) == "withdrawn"
+
+
+def test_an_older_report_that_is_heard_of_after_the_end_is_recorded_and_re_opens_nothing() -> None:
+    hospital = closed()
+    ended = hospital.of(LAB)
+    began = hospital.row(keys.visit(ended.id, 1))["entered"]
+    late = tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL, at=began - 1)
+    assert (late.outcome, late.reason, late.case) == ("recorded", "older_than_known", ended.id)
+    assert [row.id for row in hospital.cases()] == [ended.id]
+    assert violations(hospital) == []
+
+
+def test_a_report_with_news_opens_a_case_however_old_it_is() -> None:
+    """Unlike a correction: what is reported as critical is never refused."""
+    hospital = closed()
+    began = hospital.row(keys.visit(hospital.of(LAB).id, 1))["entered"]
+    assert tell(
+        hospital, "critical_result_reported", "LAB", **STILL_CRITICAL, sodium_mmol_l=110, at=began - 1
+    ).transitions == ("T-96",)
+    withdrawn_one = withdrawn()
+    at = withdrawn_one.of(LAB).case.entered - 1
+    assert tell(withdrawn_one, "critical_result_reported", "LAB", **STILL_CRITICAL, at=at).transitions == ("T-96",)
+
+
+def test_what_happened_before_it_was_reported_again_does_not_count_after_it() -> None:
+    hospital = closed()
+    ended = hospital.of(LAB)
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    for type, by in (("result_verified", "LAB"), ("result_acknowledged", "PROVIDER")):
+        late = tell(hospital, type, by, at=ended.case.entered - 1)
+        assert (late.case, late.outcome, late.reason) == (ended.id, "refused", "case_ended")
+    assert hospital.at(LAB) == "resulted"
+    assert not hospital.of(LAB).case.deferred
+
+
+def test_after_an_end_that_this_version_does_not_have_it_begins_anew() -> None:
+    hospital = closed()
+    ended = hospital.of(LAB)
+    place = keys.meta(ended.id)
+    row = dict(hospital.row(place))
+    hospital.table.write((Put({**row, "state": "finished"}, ()),))
+    answer = tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    assert answer.transitions == ("T-01",)
+    assert (hospital.cases()[-1].earlier, hospital.at(LAB)) == (None, "resulted")
+
+
+@pytest.mark.parametrize(
+    ("type", "values"), [("result_corrected", HARMLESS), ("critical_result_reported", STILL_CRITICAL)]
+)
+def test_a_withdrawal_that_something_newer_overtook_is_recorded_and_re_opens_nothing(
+    type: str, values: dict[str, Any]
+) -> None:
+    hospital = ordered("northfield")
+    corrected = hospital.now
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    tell(hospital, "correction_acknowledged", "PROVIDER")
+    if type == "critical_result_reported":
+        corrected = hospital.now
+        tell(hospital, type, "LAB", **{**values, "potassium_mmol_l": 4.1})
+        tell(hospital, "result_verified", "LAB")
+        tell(hospital, "correction_acknowledged", "PROVIDER")
+    ended, cases = hospital.of(LAB), len(hospital.cases())
+    assert hospital.at(LAB) == "correction_known"
+    late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=corrected - 1, id="late")
+    assert (late.outcome, late.reason, late.case) == ("recorded", "older_than_known", ended.id)
+    assert (len(hospital.cases()), hospital.of(LAB).case) == (cases, ended.case)
+    assert tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=corrected - 1, id="late").duplicate
+    assert violations(hospital) == []
+    newer = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=ended.case.entered - 1)
+    assert newer.transitions == ("T-94",), "it came after the correction, and nobody was told"
+
+
+def test_a_provider_reads_a_value_back_that_was_corrected_after_the_end_and_takes_it_on() -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=False)
+    assert hospital.at(LAB) == "provider_due"
+    tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_called", "PROVIDER")
+    refused = tell(hospital, "result_read_back", "RN", identifiers_confirmed=2, value_confirmed=True)
+    assert (refused.outcome, refused.reason) == ("refused", "wrong_role")
+    tell(hospital, "result_read_back", "PROVIDER", identifiers_confirmed=1, value_confirmed=True)
+    assert hospital.at(LAB) == "provider_called"
+    tell(hospital, "result_read_back", "PROVIDER", identifiers_confirmed=2, value_confirmed=True)
+    assert hospital.at(LAB) == "provider_ack"
+    assert violations(hospital) == []
+
+
+def test_whoever_does_not_call_the_provider_is_followed_by_the_unit() -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    assert hospital.miss(LAB) == "notify_overdue"
+    again = closed()
+    tell(again, "result_corrected", "LAB", **STILL_CRITICAL)
+    tell(again, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    tell(again, "result_corrected", "LAB", **{**STILL_CRITICAL, "potassium_mmol_l": 7.6})
+    assert again.at(LAB) == "provider_due", "the latest value is called"
+    tell(again, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    assert again.miss(LAB) == "notify_overdue"
+
+
+def test_a_nurse_alone_does_not_end_a_correction_of_what_a_provider_took_on() -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    due = hospital.of(LAB).case.due
+    for role in ("RN", "CHARGE_NURSE", "LAB"):  # the laboratory owns the task, and is no provider either
+        told = tell(hospital, "correction_acknowledged", role)
+        assert (told.transitions, hospital.at(LAB), hospital.of(LAB).case.due) == (("T-74",), "corrected", due), role
+    assert hospital.miss(LAB) == "correction_overdue"
+    assert tell(hospital, "correction_acknowledged", "CHARGE_NURSE").transitions == ("T-74",), "though they own it now"
+    assert tell(hospital, "correction_acknowledged", "PROVIDER").transitions == ("T-67",)
+    assert violations(hospital) == []
+
+
+def test_a_nurse_ends_a_correction_of_what_no_provider_ever_knew() -> None:
+    hospital = to_be_called("northfield")
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-73",)
+    assert hospital.at(LAB) == "correction_known"
 
 
 def test_whoever_reviewed_an_expected_result_counts_as_told() -> None:
@@ -140,7 +290,7 @@ def test_the_new_case_goes_its_way_to_an_end_and_is_told_on_time() -> None:
     tell(hospital, "result_corrected", "LAB", **HARMLESS)
     assert hospital.due_in(LAB) == 30
     assert hospital.miss(LAB) == "correction_overdue"
-    tell(hospital, "correction_acknowledged", "RN")
+    tell(hospital, "correction_acknowledged", "PROVIDER")
     assert hospital.visited(LAB) == ["corrected", "correction_overdue", "correction_known"]
     assert ["earlier" in entry for entry in hospital.journal(hospital.of(LAB).id)] == [True, False, False]
     assert violations(hospital) == []
@@ -149,9 +299,8 @@ def test_the_new_case_goes_its_way_to_an_end_and_is_told_on_time() -> None:
 def test_an_order_of_before_the_end_does_not_carry_out_the_one_after_it() -> None:
     hospital = closed()
     tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
-    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
-    tell(hospital, "result_read_back", "RN", identifiers_confirmed=2, value_confirmed=True)
-    tell(hospital, "result_acknowledged", "PROVIDER")
+    tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "PROVIDER", identifiers_confirmed=2, value_confirmed=True)
     tell(hospital, "action_ordered", "PROVIDER", order_id="O2")
     tell(hospital, "action_completed", "RN", order_id="O1")
     assert hospital.at(LAB) == "action_ordered"
@@ -176,7 +325,9 @@ def test_what_happened_before_the_case_began_is_not_about_it(type: str, values: 
     ended = hospital.of(LAB)
     began = hospital.row(keys.visit(ended.id, 1))["entered"]
     late = tell(hospital, type, "LAB", **values, at=began - 1)
-    assert (late.outcome, late.reason, late.case) == ("refused", "case_ended", ended.id)
+    assert (late.outcome, late.reason, late.case) == ("recorded", "older_than_known", ended.id)
+    with_news = tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL, sodium_mmol_l=110, at=began - 1)
+    assert (with_news.outcome, with_news.reason, with_news.case) == ("refused", "case_ended", ended.id)
     assert [row.id for row in hospital.cases()] == [ended.id]
 
 
@@ -202,17 +353,18 @@ def test_the_case_before_is_remembered_by_one_that_re_opens_another() -> None:
     first = hospital.of(LAB)
     tell(hospital, "critical_result_reported", **RESULT)
     tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    tell(hospital, "correction_acknowledged", "PROVIDER")
     tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
     late = tell(hospital, "result_verified", "LAB", at=first.case.entered - 1)
     assert (late.case, late.outcome, late.reason) == (first.id, "refused", "case_ended")
-    assert hospital.at(LAB) == "resulted"
+    assert hospital.at(LAB) == "provider_due"
 
 
 def test_a_case_that_re_opens_is_of_the_record_that_survived_a_merge() -> None:
     hospital = closed()
     tell(hospital, "result_corrected", "LAB", **HARMLESS)
     hospital.tell_all(LAB, "patient_merged", surviving_patient="P-9")
-    tell(hospital, "correction_acknowledged", "RN")
+    tell(hospital, "correction_acknowledged", "PROVIDER")
     tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
     (*_, earlier, newest) = hospital.cases()
     assert (newest.earlier, newest.patient) == (earlier.id, "P-9")
@@ -225,7 +377,7 @@ def test_the_same_event_again_re_opens_nothing_again() -> None:
     cases, seen = [row.id for row in hospital.cases()], hospital.journal(hospital.of(LAB).id)
     again = tell(hospital, "result_corrected", "LAB", **HARMLESS, id="once")
     assert (again.outcome, again.duplicate, again.case) == ("moved", True, cases[-1])
-    tell(hospital, "correction_acknowledged", "RN")
+    tell(hospital, "correction_acknowledged", "PROVIDER")
     assert tell(hospital, "result_corrected", "LAB", **HARMLESS, id="once").duplicate
     assert [row.id for row in hospital.cases()] == cases
     assert len(hospital.journal(cases[-1])) == len(seen) + 1

@@ -167,11 +167,17 @@ PLANTED = (
                 "R-2", ["cancelled"], "note_written", "treated", when=style == "comment", reopens=True),
             "what it answers is another event": lambda d: _again(d, "done").new_arrow(
                 "R-2", ["done", "cancelled"], "note_cosigned", "ordered", reopens=True).answer("note_cosigned", "ignores", "done"),
+            "what opens a case would forget the one that ended there": lambda d: d.new_arrow(
+                "R-1", ["done"], "oxygen_ordered", "ordered", reopens=True),
         },
         {
             "re-opened from every end": lambda d: _again(d, "done", "cancelled"),
             "ignored after one of two ends": lambda d: _again(d, "done").answer("note_written", "ignores", "cancelled"),
             "refused after one of two ends": lambda d: _again(d, "done").answer("note_written", "refuses", "cancelled"),
+            "what opens a case re-opens it from every end": lambda d: d.new_arrow(
+                "R-1", ["done", "cancelled"], "oxygen_ordered", "ordered", reopens=True),
+            "what opens a case opens none after one of two ends": lambda d: d.new_arrow(
+                "R-1", ["done"], "oxygen_ordered", "ordered", reopens=True).answer("oxygen_ordered", "refuses", "cancelled"),
             "re-opened if, and ignored otherwise": lambda d: _again(d, "done", "cancelled", when=spo2 < 80).answer(
                 "note_written", "ignores", "cancelled", "done"),
             "an end to which no case comes": lambda d: _again(d, "done", "cancelled").copy_of(

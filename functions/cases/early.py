@@ -22,7 +22,7 @@ NO_CASE_IN_TIME = "no_case_in_time"
 
 
 SAME_MINUTE_SECONDS = 60.0
-"""Of two things that senders stamp to the minute, or by clocks of their own, neither is told to be the first."""
+"""Of two things that senders stamp to the minute, or by clocks of their own, this apart neither is known to be the first."""
 
 
 def waiting_events(services: Services, correlation: str) -> Iterator[tuple[Event, Item]]:
@@ -64,9 +64,12 @@ def only_takes_back(item: Item) -> bool:
 def waits_for(services: Services, item: Item, event: Event, case: str) -> bool:
     """Whether an event that waits is for this case: what takes something back is for no case that began after it.
 
-    The lab and the ward do not stamp by one clock, and some of them to the minute.
+    What names the result that it takes back may bear the very minute of its report, or come from a slower clock. A plan or
+    an order has no such name: who cancels one twice, and wants another within that minute, gets the other.
     """
-    return not only_takes_back(item) or event.occurred_at.timestamp() + SAME_MINUTE_SECONDS > began(services, case)
+    named = services.library.correlation(item["workflow"]).named_by is not None
+    grace = SAME_MINUTE_SECONDS if named else 0.0
+    return not only_takes_back(item) or event.occurred_at.timestamp() + grace >= began(services, case)
 
 
 def began(services: Services, case: str) -> float:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from events.parse import Event
 from functions.cases.correlating import correlation_of, is_for_every_case
-from functions.cases.early import began, waiting_events, waits_for
+from functions.cases.early import SAME_MINUTE_SECONDS, began, waiting_events, waits_for
 from functions.cases.every_case import place_in_every
 from functions.cases.faults import Faults
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
@@ -73,7 +73,7 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
         if place is not None and place.open:
             if _of_another_stay(services, workflow, event, place):
                 return of_another_stay(services, workflow, event, occurrence, mark, early)
-            case = _in_whose_course(services, place, occurrence)
+            case = _in_whose_course(services, workflow, place, occurrence)
             return into_case(services, case, occurrence, mark, early, number)
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
         if opened is not None:
@@ -99,35 +99,55 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
         return _again(services, workflow, event, mark)
 
 
-def _in_whose_course(services: Services, place: Place, occurrence: Occurrence) -> str:
+def _in_whose_course(services: Services, workflow: str, place: Place, occurrence: Occurrence) -> str:
     """The open case; for an event that comes late and happened in the case before it, that one, which refuses it.
 
     What opens or re-opens cases, and what is said of the patient, whose life goes on from case to case, is for the open one all
-    the same. So is what happened since that began, though the one before it had not ended yet.
+    the same. So is what happened since that began, though the one before it had not ended yet. What takes back a plan or an order
+    is not for one that was asked for later: a second cancellation of the one before it, from another system, say.
     """
-    if place.before is None or place.before_ended is None or occurrence.at > place.before_ended:
+    if place.before is None or place.before_ended is None:
         return place.case
+    if occurrence.at > place.before_ended:
+        of_before = _takes_back(services, workflow, occurrence.type, place.case) and _surely_before(
+            services, occurrence.at, place.case
+        )
+        return place.before if of_before else place.case
     if occurrence.at >= began(services, place.case):
         return place.case
-    row = load_case(services, place.case)
-    if row is None:
-        raise LookupError(f"case {place.case} is correlated but has no row")
-    machine = machine_of(services, row)
+    machine = machine_of(services, _correlated(services, place.case))
     opens = (None, occurrence.type) in machine.arrows or occurrence.type in machine.reopening
     return place.case if opens or occurrence.type in machine.about_patient else place.before
 
 
-def _of_another_stay(services: Services, workflow: str, event: Event, place: Place) -> bool:
-    """Whether a transfer or discharge is of a stay that was over before the patient's open case began."""
+def _takes_back(services: Services, workflow: str, type: str, case: str) -> bool:
+    """Whether an event takes back what a patient's case was opened for, without a name that says which."""
     if services.library.correlation(workflow) is not Correlation.PATIENT:
-        return False  # the case is of the very stay that the event names
-    row = load_case(services, place.case)
-    if row is None:
-        raise LookupError(f"case {place.case} is correlated but has no row")
-    stay = machine_of(services, row).definition.lifecycle
-    if event.type not in (stay.transfer, stay.discharge) or event.encounter in (None, row.encounter):
         return False
-    return event.occurred_at.timestamp() < began(services, row.id)
+    expectation = machine_of(services, _correlated(services, case)).expectations.get(type)
+    return expectation is not None and expectation.unplaced is Unplaced.HOLD_THEN_IGNORE
+
+
+def _correlated(services: Services, case: str) -> CaseRow:
+    row = load_case(services, case)
+    if row is None:
+        raise LookupError(f"case {case} is correlated but has no row")
+    return row
+
+
+def _of_another_stay(services: Services, workflow: str, event: Event, place: Place) -> bool:
+    """Whether a transfer or discharge is of a stay that was surely over before the patient's open case began."""
+    if services.library.correlation(workflow) is not Correlation.PATIENT or event.encounter is None:
+        return False  # the case is of the very stay that the event names
+    row = _correlated(services, place.case)
+    stay = machine_of(services, row).definition.lifecycle
+    if event.type not in (stay.transfer, stay.discharge) or event.encounter == row.encounter:
+        return False
+    return _surely_before(services, event.occurred_at.timestamp(), row.id)
+
+
+def _surely_before(services: Services, at: float, case: str) -> bool:
+    return at + SAME_MINUTE_SECONDS < began(services, case)
 
 
 def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed:

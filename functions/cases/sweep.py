@@ -171,11 +171,18 @@ def mend(services: Services, case: str, mirrors: Mirrors) -> Looked:
 
 
 def mend_followed(services: Services, case: str, mirrors: Mirrors) -> Iterator[Looked]:
-    """Mend a case whose execution has ended: a deadline that had to be decided first does not put its execution off."""
+    """Mend a case whose execution has ended: a deadline that had to be decided first does not put its execution off.
+
+    Step Functions may go on saying for some time that it runs: then the next sweep looks again, not the one in an hour.
+    """
     looked = mend(services, case, mirrors)
     yield looked
     if looked.mended is Mended.OVERDUE:
-        yield mend(services, case, mirrors)
+        looked = mend(services, case, mirrors)
+        yield looked
+    row = load_case(services, case)
+    if row is not None and row.ended_at is None and looked.mended is not Mended.RESTARTED:
+        _look_soon(services, row)
 
 
 def _status(services: Services, row: CaseRow) -> str | None:

@@ -230,7 +230,8 @@ def answered_by_its_own_case(evidence: Evidence, keyring: Keyring) -> Iterator[s
             mark = evidence.marks.get(key, {})
             if mark and mark["reason"] == Reason.CASE_ENDED:  # refused by one that has ended, it counts nowhere
                 later = next_of.get(mark.get("case", ""))
-                if later is not None and later.visits[0]["entered"] <= at and later.row.opened_at < mark["at"]:
+                # Whoever opened it may have stood still between reading the clock and writing.
+                if later is not None and later.visits[0]["entered"] <= at and later.commits[0].at < mark["at"]:
                     yield f"{event.event_id} {event.type} is of {_name(later)}, and was refused by the one before it"
                 continue
             own = by_id.get(mark.get("case", ""))

@@ -85,7 +85,7 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path, how: s
         aws.client("lambda").invoke(FunctionName=function, InvocationType="Event")
         worker = support.eventually(lambda: aws.workers(function))[0]
         starter.send_signal(how)
-        starter.wait(10)
+        starter.wait(30)
     support.eventually(lambda: gone(server) and gone(worker))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.commit import OVERDUE_GRACE_SECONDS
+from functions.cases.commit import FOLLOW_WITHIN_SECONDS, OVERDUE_GRACE_SECONDS
 from functions.cases.outcome import Placed
 from functions.cases.quarantine import quarantined
 from functions.cases.sweep import (
@@ -158,6 +158,26 @@ def test_a_deadline_that_passed_does_not_put_off_an_execution_that_ended() -> No
     assert [each.mended for each in looked] == [Mended.OVERDUE, Mended.RESTARTED]
     world.following.run()
     assert violations(world) == []
+
+
+def test_an_execution_that_is_said_to_run_although_its_end_was_told_is_looked_for_by_the_next_sweep() -> None:
+    """DescribeExecution is eventually consistent; till the next look in an hour no timer would run."""
+    world = running()
+    world.mirrors.show(world.case())
+    assert [each.mended for each in mend_followed(world.services, world.case().id, world.mirrors)] == [Mended.NOTHING]
+    assert look_at(world) == world.now
+    end_execution(world, "ABORTED")
+    world.now += 60
+    assert mended(world) == [Mended.RESTARTED]
+    world.following.run()
+    assert violations(world) == []
+
+
+def test_a_case_whose_execution_was_replaced_when_its_end_was_told_is_not_looked_at_at_once() -> None:
+    world = running()
+    end_execution(world, "ABORTED")
+    assert [each.mended for each in mend_followed(world.services, world.case().id, world.mirrors)] == [Mended.RESTARTED]
+    assert look_at(world) == world.now + FOLLOW_WITHIN_SECONDS
 
 
 def test_a_case_that_ended_with_its_execution_is_left_alone_for_good() -> None:

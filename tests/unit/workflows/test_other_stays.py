@@ -59,6 +59,15 @@ def test_a_discharge_since_the_plan_began_counts_under_whatever_encounter() -> N
     assert (left.outcome, hospital.at(PLAN)) == ("moved", "left_unready")
 
 
+def test_a_discharge_of_the_minute_in_which_the_plan_began_counts_under_whatever_encounter() -> None:
+    hospital = Hospital()
+    minute = hospital.now
+    hospital.now += 30
+    plan(hospital, "E-OBSERVATION")
+    hospital.tell(PLAN, "patient_discharged", patient="P-1", encounter="E-INPATIENT", at=minute + 60)
+    assert hospital.at(PLAN) == "left_unready"
+
+
 def test_a_death_counts_however_late_and_under_whatever_encounter() -> None:
     hospital = Hospital()
     died = hospital.now
@@ -162,7 +171,32 @@ def test_no_second_order_is_opened_beside_one_whose_record_is_merged_in_that_mom
 # ── what is stamped to the minute ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("later", "withdrawn"), [(20.0, True), (59.0, True), (61.0, False)])
+def test_who_takes_an_order_back_twice_and_asks_for_another_gets_the_other() -> None:
+    """The platform and the EMR both tell of the cancellation; the second comes late, and within a minute of the next request."""
+    hospital = Hospital()
+    plan(hospital)
+    hospital.tell(PLAN, "home_oxygen_not_needed", "PROVIDER", reason="stays", patient="P-1")
+    told = hospital.tell(PLAN, "discharge_plan_cancelled", "PROVIDER", reason="stays", patient="P-1")
+    assert told.outcome == "held_early"
+    hospital.now -= 20
+    plan(hospital)
+    assert hospital.at(PLAN) == "discharge_planned"
+
+
+@pytest.mark.parametrize(("before", "at"), [(600.0, "discharge_planned"), (30.0, "cancelled")])
+def test_a_second_cancellation_of_the_plan_before_is_none_of_the_plan_that_was_made_since(
+    before: float, at: str
+) -> None:
+    hospital = Hospital()
+    plan(hospital)
+    hospital.tell(PLAN, "discharge_plan_cancelled", "PROVIDER", reason="stays", patient="P-1")
+    hospital.now += 3600
+    plan(hospital)
+    hospital.tell(PLAN, "discharge_plan_cancelled", "PROVIDER", reason="stays", patient="P-1", at=hospital.now - before)
+    assert hospital.at(PLAN) == at
+
+
+@pytest.mark.parametrize(("later", "withdrawn"), [(20.0, True), (60.0, True), (61.0, False)])
 def test_a_withdrawal_of_the_same_minute_is_of_the_result_that_it_overtakes(later: float, withdrawn: bool) -> None:
     hospital = Hospital()
     minute = hospital.now + 120

@@ -80,7 +80,7 @@ def _unopened(
     and else begins anew.
     """
     opens = (None, event.type) in machine.arrows
-    if event.type not in machine.reopening or place is None or place.open:
+    if event.type not in machine.reopening or place is None:
         return (Case() if opens else None), None
     ended = load_case(services, place.case)
     if ended is None:

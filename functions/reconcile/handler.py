@@ -16,7 +16,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.batch import batch
 from functions.cases import wiring
-from functions.cases.faults import Faults
 from functions.cases.ports import Services
 from functions.cases.sweep import Looked, SweepFaults, mend_followed, sweep
 from functions.cases.telemetry import Telemetry
@@ -36,12 +35,10 @@ def handle_record(record: SQSRecord) -> None:
         for looked in mend_followed(services, str(execution).rpartition("-")[0], wiring.mirrors()):
             _tell(looked)
         return
-    faults = Faults()
-    with faults.kept():
+    try:
         _sweep(services)
-    with faults.kept():
+    finally:
         beat(services.table, services.now())
-    faults.raise_together()
 
 
 def _sweep(services: Services) -> None:

@@ -557,6 +557,16 @@ def test_a_retraction_is_of_what_is_known_though_the_search_shows_another(filing
     assert current(filing) == []
 
 
+def test_a_double_that_a_person_takes_up_in_that_moment_is_not_retired(filing: Filing) -> None:
+    filing.file()
+    double = filing.emr.store(document_resource(a_document()))
+    filing.emr.before = once(lambda: filing.emr.store(double | {"description": "signed by hand"}))
+    with pytest.raises(EmrUnavailable, match="one too many"):
+        filing.look()
+    assert filing.emr.resources["DocumentReference", double["id"]]["description"] == "signed by hand"
+    assert current(filing) == ["id-1", double["id"]]
+
+
 def arrives_late(filing: Filing) -> str:
     """What an attempt filed without an answer is there after all; its id."""
     return str(filing.emr.store(document_resource(a_document()))["id"])

@@ -45,6 +45,13 @@ def test_a_look_that_could_not_look_at_a_row_writes_it_too(world: World) -> None
     assert world.row(keys.PULSE)["at"] == world.now
 
 
+def test_a_look_that_could_not_look_at_a_row_is_counted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.table.update(Update(keys.meta(world.case().id), set={"version": 99, "look_at": world.now}))
+    wake({})
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert [line["SweepFaults"] for line in printed if "SweepFaults" in line] == [[1.0]]
+
+
 def test_an_execution_that_ended_is_no_pulse(world: World) -> None:
     assert wake({"detail": {"name": f"{world.case().id}-1"}})["batchItemFailures"] == []
     assert world.table.get(keys.PULSE) is None

@@ -17,7 +17,7 @@ from tests.support.world import ScriptedStep, StepFunctionsDown
 from tests.unit.workflows.hospital import Hospital
 from tests.unit.workflows.test_home_oxygen import ORDER, PLAN
 from tests.unit.workflows.test_overtaken import LAB
-from tests.unit.workflows.ways import RESULT, TEST
+from tests.unit.workflows.ways import RESULT, TEST, somebody
 
 HOUR = 3600.0
 
@@ -120,6 +120,47 @@ def test_what_is_for_the_next_plan_comes_there_although_its_record_was_merged_ag
         hospital.now += 60
         hospital.sweep()
     assert (hospital.at(PLAN), waiting(hospital), hospital.pauses) == ("qualified", 0, 0)
+
+
+# ── whose a case is that re-opens ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ended_lab(hospital: Hospital) -> None:
+    """A result of P-1 was told to a nurse, corrected, and that is known."""
+    hospital.tell(LAB, "critical_result_reported", patient="P-1", **RESULT)
+    hospital.tell(LAB, "result_verified", "LAB", patient="P-1")
+    hospital.tell(LAB, "result_called", "LAB", patient="P-1", recipient_id=somebody("RN"), cares_for_patient=True)
+    hospital.tell(LAB, "result_withdrawn", "LAB", patient="P-1", reason="haemolysed")
+
+
+def acknowledged(hospital: Hospital) -> None:
+    hospital.tell(LAB, "correction_acknowledged", "PROVIDER", patient="P-1")
+    assert hospital.of(LAB).ended_at is not None
+
+
+def test_a_case_that_re_opens_after_a_merge_that_no_case_heard_of_is_of_the_record_that_is_named() -> None:
+    hospital = Hospital()
+    ended_lab(hospital)
+    acknowledged(hospital)
+    hospital.tell_all(LAB, "patient_merged", patient="P-1", surviving_patient="P-9")
+    hospital.tell(LAB, "critical_result_reported", patient="P-9", **RESULT)
+    assert (len(hospital.cases()), hospital.of(LAB).earlier, hospital.of(LAB).patient) == (
+        2,
+        hospital.cases()[0].id,
+        "P-9",
+    )
+
+
+def test_no_older_merge_sets_back_whose_a_case_is_that_re_opened() -> None:
+    hospital = Hospital()
+    ended_lab(hospital)
+    older = hospital.now
+    hospital.tell_all(LAB, "patient_merged", patient="P-1", surviving_patient="P-9")
+    acknowledged(hospital)
+    hospital.tell(LAB, "critical_result_reported", patient="P-1", **RESULT)
+    assert hospital.of(LAB).patient == "P-9"
+    hospital.tell_all(LAB, "patient_merged", patient="P-9", surviving_patient="P-10", at=older)
+    assert hospital.of(LAB).patient == "P-9"
 
 
 # ── an order whose record is merged while its plan wants another ─────────────────────────────────────────────────────────

@@ -53,7 +53,7 @@ class Writeback:
         if result.outcome is SyncOutcome.REJECTED:
             self._telemetry.emit([Measure("WritebackFailed", 1, "Count", dimensions)])
             raise Rejected(f"the EMR answered {result.status} to the Task of case {case}: {result.diagnostics}")
-        since = self._waited_since(case, mirror.revision) if result.outcome is SyncOutcome.WRITTEN else None
+        since = self._waited_since(case) if result.outcome is SyncOutcome.WRITTEN else None
         if result.outcome in (SyncOutcome.WRITTEN, SyncOutcome.UNCHANGED):
             self._shown(case, mirror.revision)
         if since is not None:
@@ -72,10 +72,9 @@ class Writeback:
             self._telemetry.emit([Measure("EmrDuplicatesRetired", retired, "Count", dimensions)])
         return result
 
-    def _waited_since(self, case: str, revision: int) -> float | None:
+    def _waited_since(self, case: str) -> float | None:
         """When the oldest journal entry that the EMR did not show was written; None when it had shown them all."""
-        shown = self._shown_before(case)
-        oldest = self._reading.table.get(keys.journal(case, shown + 1)) if shown < revision else None
+        oldest = self._reading.table.get(keys.journal(case, self._shown_before(case) + 1))
         return float(oldest["at"]) if oldest is not None else None
 
     def _shown_before(self, case: str) -> int:

@@ -7,13 +7,17 @@ from decimal import Decimal
 
 import pytest
 
+from functions.cases.adapters.codec import encode_item
 from functions.cases.commands import claim, decline, override, reassign
 from functions.cases.outcome import Placed
 from functions.cases.quarantine import Kept
+from functions.cases.table import Item
 from functions.cases.telemetry import Measure, Telemetry
 from functions.intake.measures import measures_of as intake_measures
-from functions.relay.measures import measures_of
+from functions.relay import handler
+from functions.relay.measures import CALLS_FOR_A_PERSON, measures_of
 from statemachines.workflows.oxygen import OXYGEN
+from tests.support.aws import lambda_context
 from tests.support.course import PERSON, courses, play, staffed
 from tests.support.world import World
 
@@ -156,3 +160,28 @@ def test_measures_leave_as_embedded_metrics_one_document_per_dimensions(capsys: 
         assert {name: document[name] for name in where} == where
         assert document["HandOffs"] == [1.0]
     assert documents[0]["Waited"] == [2.5]
+
+
+@pytest.mark.parametrize("reason", sorted(CALLS_FOR_A_PERSON))
+def test_what_calls_for_a_person_is_in_the_log_with_its_case(
+    reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
+    monkeypatch.setattr(handler, "outlets", PassesOn)
+    world = running()
+    last = world.journal(world.case().id)[-1]
+    images = [encode_item({**last, "reason": said}) for said in (reason, "declared")]
+    inserted = [{"Keys": {}, "NewImage": image} for image in images]
+    records = [{"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": each} for each in inserted]
+    assert handler.handler({"Records": records}, lambda_context())["batchItemFailures"] == []
+    warnings = [record.__dict__ for record in caplog.records if record.levelname == "WARNING"]
+    assert [(said["msg"], said["case"], said["reason"]) for said in warnings] == [
+        ("calls for a person", world.case().id, reason)
+    ]
+
+
+class PassesOn:
+    """Outlets that take everything."""
+
+    def pass_on(self, case: str, entry: Item) -> None:
+        """See Outlets.pass_on."""

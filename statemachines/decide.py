@@ -20,6 +20,9 @@ MAX_DEFERRED = 20
 MAX_MOVES = 8
 """One event leads to at most so many moves (deferred events included), so that a commit fits one transaction."""
 
+SAME_MINUTE_SECONDS = 60.0
+"""Many interfaces stamp events to the minute: within it, while a case is open, their stamps do not tell which came first."""
+
 
 class Outcome(StrEnum):
     """What became of an event. Each event ends as exactly one of these, or in quarantine."""
@@ -94,7 +97,7 @@ def decide(machine: Machine, case: Case, event: Occurrence, now: float) -> Decis
     facts, all_older = _learn(machine, case, event)
     parameters = _care_plan(machine, case, event)
     ended = case.state is not None and machine.states[case.state].kind is StateKind.END
-    older = all_older or ((ended or case.after is not None) and _superseded(machine, case, event))
+    older = all_older or _superseded(machine, case, event)
     if ended and not (older and event.type in machine.reopening):
         return Decision(Outcome.REFUSED, Reason.CASE_ENDED, "the case has ended")
     if older:
@@ -209,10 +212,19 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
 
 
 def _superseded(machine: Machine, case: Case, event: Occurrence) -> bool:
-    """Whether something newer is known than an event that re-opens cases and reports nothing: a value that came after it stands."""
+    """Whether something newer is known than an event that re-opens cases and reports nothing: a value that came after it stands.
+
+    It takes back the earlier value only, in an open case too: who acts on the newer one must not lose it. There, it still counts
+    within a minute of the value; what has ended is not re-opened by anything older at all.
+    """
     if event.type not in machine.reopening or machine.facts.get(event.type):
         return False
-    return any(known.at > event.at for name, known in case.facts.items() if name in machine.renewed)
+    grace = SAME_MINUTE_SECONDS if _is_open(machine, case) else 0.0
+    return any(known.at > event.at + grace for name, known in case.facts.items() if name in machine.renewed)
+
+
+def _is_open(machine: Machine, case: Case) -> bool:
+    return case.state is not None and machine.states[case.state].kind is not StateKind.END
 
 
 def _observed(machine: Machine, learned: Mapping[str, Known]) -> Mapping[str, Known]:

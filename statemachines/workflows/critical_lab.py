@@ -6,10 +6,11 @@ the chief of service and the nursing supervisor. "Called", "acknowledged" and "a
 order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
 of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
 What is corrected, withdrawn or reported again after that opens a new case for the same result, which knows that somebody was
-told, and the laboratory owns telling them. A corrected value that is critical goes to the provider then, not to a nurse: whose
-nurse it was may have changed, or the patient left, and the provider has to be told anyway. For the same reason a correction is
-known when a provider acknowledges it, if one had taken the first value on: who acted on it can undo what was ordered, and those
-who carry that out learn it from the orders. A nurse ends it only where no provider ever knew.
+told, and the laboratory owns telling them. A corrected value that is critical goes to the provider then, not to a nurse, if a
+provider knew the result: whose nurse it was may have changed, or the patient left, and the provider has to be told anyway. For
+the same reason a correction is known when a provider acknowledges it, if one had taken the first value on: who acted on it can
+undo what was ordered, and those who carry that out learn it from the orders. Where no provider ever knew, a nurse ends it, and is
+called again. What began under version 1, which did not note who took it on, counts as known to a provider.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value
@@ -119,6 +120,10 @@ taken_on = fact(
     of(ExpectedResultReviewed, lambda e: e.result_id),
 )  # fmt: skip
 """Known as soon as a provider has a value to act on; it is never unknown again."""
+taking_on_noted = fact(
+    "taking_on_noted", "a provider who takes it on is noted", CODE, of(CriticalResultReported, lambda e: e.result_id)
+)
+"""Unknown only where all that happened did so under version 1: there, nothing that is known of says that no provider knew."""
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 KOST = "Kost, Critical limits for urgent clinician notification at US medical centers, JAMA 1990;263:704"
@@ -200,7 +205,8 @@ expected = (
 suppresses = (suppress_chronic == True) | (suppress_trending == True) | (suppress_on_protocol == True)  # noqa: E712
 to_be_called = critical & ~expected
 was_told, nobody_told = told.known, ~told.known
-provider_knew, only_nurses_knew = taken_on.known, ~taken_on.known
+provider_knew = taken_on.known | order_id.known | ~taking_on_noted.known
+only_nurses_knew = ~taken_on.known & ~order_id.known & taking_on_noted.known
 carried_out = done_order == order_id
 """What was ordered last is done. After a correction an earlier order may be done still, and the new one is not done by that."""
 read_back_matches = (identifiers >= two) & (value_matches == True)  # noqa: E712
@@ -540,8 +546,12 @@ TRANSITIONS = (
     T("T-68", CORRECTED, on=DEADLINE, to=CORRECTION_OVERDUE, because="the correction was not told in time"),
     T("T-69", CORRECTION_OVERDUE, on=DEADLINE, to=None, because="the correction is still not known"),
     # a correction, a withdrawal, another report after the end
-    T("T-90", (CLOSED, CORRECTION_KNOWN), on=ResultCorrected, when=~harmless, to=PROVIDER_DUE, reopens=True,
+    T("T-90", CLOSED, on=ResultCorrected, when=~harmless, to=PROVIDER_DUE, reopens=True,
       because="corrected after the end, and critical: call the corrected value to the provider"),
+    T("T-97", CORRECTION_KNOWN, on=ResultCorrected, when=~harmless & only_nurses_knew, to=NOTIFY_DUE, reopens=True,
+      because="corrected again, critical after all, and no provider ever knew of it: call the nurse"),
+    T("T-98", CORRECTION_KNOWN, on=ResultCorrected, when=~harmless & provider_knew, to=PROVIDER_DUE, reopens=True,
+      because="corrected again, critical after all: call the corrected value to the provider"),
     T("T-91", REVIEWED, on=ResultCorrected, when=~harmless & ~expected, to=PROVIDER_DUE, reopens=True,
       because="corrected after it was reviewed, and no longer expected: call it to the provider"),
     T("T-92", REVIEWED, on=ResultCorrected, when=~harmless & expected, to=SUPPRESSED_EXPECTED, reopens=True,
@@ -576,7 +586,7 @@ CRITICAL_LAB = workflow(
     roles=(PROVIDER, RN, LAB, COVERING, CHIEF, SUPERVISOR, CHARGE_NURSE),
     facts=(
         result_id, potassium, sodium, glucose, calcium, always_called, chronic, trending, on_protocol, right_recipient,
-        identifiers, value_matches, order_id, done_order, told, taken_on,
+        identifiers, value_matches, order_id, done_order, told, taken_on, taking_on_noted,
     ),
     parameters=(
         potassium_low, potassium_high, sodium_low, sodium_high, glucose_low, glucose_high, calcium_low, calcium_high,

@@ -13,7 +13,16 @@ from functions.cases.table import Key, Put
 from tests.support.invariants import violations
 from tests.support.world import StepFunctionsDown
 from tests.unit.workflows.hospital import Hospital
-from tests.unit.workflows.test_critical_lab import LAB, ordered, reported, tell, to_be_called
+from tests.unit.workflows.test_critical_lab import (
+    LAB,
+    READ_BACK,
+    acknowledged,
+    on_the_phone,
+    ordered,
+    reported,
+    tell,
+    to_be_called,
+)
 from tests.unit.workflows.ways import RESULT
 
 HARMLESS = {**RESULT, "potassium_mmol_l": 4.2}
@@ -42,6 +51,13 @@ def correction_known(facility: str = "northfield") -> Hospital:
     return hospital
 
 
+def correction_known_to_a_nurse(facility: str = "northfield") -> Hospital:
+    hospital = on_the_phone(facility)
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    tell(hospital, "correction_acknowledged", "RN")
+    return hospital
+
+
 def not_critical(facility: str = "northfield") -> Hospital:
     hospital = reported(facility, {"potassium_mmol_l": 4.2})
     tell(hospital, "result_verified", "LAB")
@@ -67,7 +83,9 @@ def deceased(facility: str = "northfield") -> Hospital:
         (closed, "result_corrected", STILL_CRITICAL, "T-90", "provider_due", "LAB"),
         (closed, "result_corrected", EXPECTED, "T-90", "provider_due", "LAB"),
         (closed, "result_withdrawn", HAEMOLYSED, "T-94", "corrected", "LAB"),
-        (correction_known, "result_corrected", STILL_CRITICAL, "T-90", "provider_due", "LAB"),
+        (correction_known, "result_corrected", STILL_CRITICAL, "T-98", "provider_due", "LAB"),
+        (correction_known_to_a_nurse, "result_corrected", STILL_CRITICAL, "T-97", "notify_due", "LAB"),
+        (correction_known_to_a_nurse, "result_corrected", HARMLESS, "T-93", "corrected", "LAB"),
         (correction_known, "result_corrected", HARMLESS, "T-93", "corrected", "LAB"),
         (reviewed, "result_corrected", STILL_CRITICAL, "T-91", "provider_due", "LAB"),
         (reviewed, "result_corrected", EXPECTED, "T-92", "suppressed_expected", "PROVIDER"),
@@ -270,6 +288,71 @@ def test_a_nurse_alone_does_not_end_a_correction_of_what_a_provider_took_on() ->
     assert violations(hospital) == []
 
 
+def as_version_1_left_it(hospital: Hospital, *known: str) -> Hospital:
+    """The ended case without the facts that version 1 did not have, and without these."""
+    place = keys.meta(hospital.of(LAB).id)
+    row = dict(hospital.row(place))
+    without = {"taken_on", "taking_on_noted", *known}
+    facts = {name: fact for name, fact in row["facts"].items() if name not in without}
+    assert len(facts) == len(row["facts"]) - len(without)
+    hospital.table.write((Put({**row, "facts": facts}, ()),))
+    return hospital
+
+
+def not_acted_on() -> Hospital:
+    hospital = acknowledged()
+    tell(hospital, "no_action_needed", "PROVIDER", reason="on dialysis")
+    return hospital
+
+
+@pytest.mark.parametrize(("type", "values"), [("result_corrected", HARMLESS), ("result_withdrawn", HAEMOLYSED)])
+@pytest.mark.parametrize("ending", [closed, not_acted_on, reviewed])
+def test_what_ended_under_version_1_counts_as_known_to_a_provider(
+    ending: Any, type: str, values: dict[str, Any]
+) -> None:
+    hospital = as_version_1_left_it(ending())
+    tell(hospital, type, "LAB", **values)
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+    assert tell(hospital, "correction_acknowledged", "PROVIDER").transitions == ("T-67",)
+
+
+def test_what_was_ordered_under_version_1_is_known_to_a_provider_though_it_is_reported_again_under_this_one() -> None:
+    hospital = as_version_1_left_it(closed())
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    assert tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED).transitions == ("T-71",)
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+
+
+def test_a_correction_known_under_version_1_that_is_critical_after_all_is_called_to_a_provider() -> None:
+    hospital = as_version_1_left_it(correction_known(), "order_id")
+    assert tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL).transitions == ("T-98",)
+
+
+def test_what_only_a_nurse_knew_and_is_critical_after_all_is_called_to_a_nurse_until_a_provider_takes_it_on() -> None:
+    """Nobody else but a provider who knew it is called directly: so whoever takes it on from there is known to have."""
+    hospital = correction_known_to_a_nurse()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "RN", **READ_BACK)
+    tell(hospital, "result_acknowledged", "PROVIDER")
+    assert hospital.at(LAB) == "provider_ack"
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+    assert tell(hospital, "correction_acknowledged", "PROVIDER").transitions == ("T-67",)
+    assert violations(hospital) == []
+
+
+@pytest.mark.parametrize("ending", [closed, reviewed, correction_known])
+def test_a_nurse_alone_does_not_end_a_correction_of_what_a_provider_read_back(ending: Any) -> None:
+    hospital = ending()
+    tell(hospital, "result_corrected", "LAB", **{**STILL_CRITICAL, "chronic_disease": False})
+    tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "PROVIDER", **READ_BACK)
+    assert hospital.at(LAB) == "provider_ack"
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+
+
 def test_a_nurse_ends_a_correction_of_what_no_provider_ever_knew() -> None:
     hospital = to_be_called("northfield")
     tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
@@ -344,8 +427,46 @@ def test_what_is_heard_late_of_a_result_that_was_reported_again_goes_to_the_case
     ended = hospital.of(LAB)
     tell(hospital, "critical_result_reported", **RESULT)
     late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=ended.case.entered - 1)
-    assert (late.case, late.outcome) == (hospital.cases()[-1].id, "moved")
+    assert (late.case, late.outcome) == (
+        hospital.cases()[-1].id,
+        "recorded",
+    )  # it is the earlier report that it takes back
     assert late.case != ended.id
+
+
+def reported_again(ending: Any) -> Hospital:
+    """Reported 7.0, and an hour later 7.4."""
+    hospital: Hospital = ending()
+    hospital.now += 3600
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    return hospital
+
+
+@pytest.mark.parametrize("ending", [reported, to_be_called, closed])
+def test_a_withdrawal_of_the_earlier_report_does_not_take_back_the_newer_one(ending: Any) -> None:
+    """Which report is withdrawn is told by when alone; where it could be the earlier one, calling the newer one is the safe side."""
+    hospital = reported_again(ending)
+    here, case = hospital.at(LAB), hospital.of(LAB)
+    late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=hospital.now - 1800)
+    assert (late.outcome, late.reason, late.case) == ("recorded", "older_than_known", case.id)
+    assert hospital.at(LAB) == here
+    assert tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED).outcome == "moved", "the newer one is withdrawn too"
+    assert violations(hospital) == []
+
+
+@pytest.mark.parametrize(("before", "outcome"), [(60, "moved"), (61, "recorded")])
+def test_a_withdrawal_stamped_to_the_minute_of_the_report_in_an_open_case_counts(before: float, outcome: str) -> None:
+    hospital = reported_again(closed)
+    at = hospital.of(LAB).case.facts["result_id"].at
+    assert tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=at - before).outcome == outcome
+
+
+@pytest.mark.parametrize("before", [1, 60])
+def test_the_same_withdrawal_of_an_ended_case_re_opens_nothing(before: float) -> None:
+    hospital = correction_known()
+    at = hospital.of(LAB).case.facts["potassium"].at
+    late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=at - before)
+    assert (late.outcome, late.reason) == ("recorded", "older_than_known")
 
 
 def test_the_case_before_is_remembered_by_one_that_re_opens_another() -> None:

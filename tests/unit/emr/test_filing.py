@@ -587,6 +587,18 @@ def test_the_daily_look_takes_back_what_came_after_the_retraction(filing: Filing
     assert retire_doubles(filing.client, filing.ledger, a_document().id, at=NOW) == 0
 
 
+def test_what_came_after_the_retraction_and_a_person_takes_up_in_that_moment_is_not_retired(filing: Filing) -> None:
+    gets_no_answer(filing)
+    filing.retract()
+    late = arrives_late(filing)
+    taken_up = filing.emr.resources["DocumentReference", late] | {"description": "signed by hand"}
+    filing.emr.before = once(lambda: filing.emr.store(taken_up))
+    with pytest.raises(EmrUnavailable, match="one too many"):
+        filing.look()
+    assert filing.emr.resources["DocumentReference", late]["description"] == "signed by hand"
+    assert current(filing) == [late]
+
+
 NOT_NOW = [answer(503), answer(412), answer(403), NoAnswer("ReadTimeoutError")]
 GONE = [answer(404), answer(410)]
 

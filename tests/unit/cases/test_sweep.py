@@ -193,6 +193,8 @@ def test_a_case_that_ended_with_its_execution_is_left_alone_for_good() -> None:
     assert len(ended.mirrors.checked) == 1, "once more the EMR is searched for what it should show"
     assert look_at(ended) is None
     assert ended.sweep() == []
+    assert [each.mended for each in mend_followed(ended.services, ended.case().id, ended.mirrors)] == [Mended.NOTHING]
+    assert look_at(ended) is None, "nor is it when the end of its execution is told late"
     assert ended.mirrors.asked == []
 
 

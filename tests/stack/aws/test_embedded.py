@@ -62,7 +62,8 @@ def test_a_stop_ends_the_server_and_its_workers_and_removes_its_temporary_files(
 
 
 STARTING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background inherits that it is ignored
 from pathlib import Path
 from local.aws.embedded import EmbeddedAws
 aws = EmbeddedAws(Path(sys.argv[1]))

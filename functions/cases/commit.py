@@ -112,15 +112,21 @@ def _ended(change: Change, now: float) -> Change:
     ended, closing = moved_on(row, ended_at=now), {"closed_at": now, "ended": row.case.entered}
     if row.group is not None:
         change = _left(change, keys.member(row.group, row.id), now)
-    if any(isinstance(write, Put) and write.key == place for write in change.writes):
-        # It ends with the commit that opens it or takes it to another key, and a transaction names a row once.
-        writes = tuple(
-            replace(write, item={**write.item, **closing}) if isinstance(write, Put) and write.key == place else write
-            for write in change.writes
-        )
-        return replace(change, after=ended, writes=writes)
+    if any(write.key == place for write in change.writes):
+        # It ends with the commit that opens it or merges its record, and a transaction names a row once.
+        return replace(change, after=ended, writes=tuple(_closing(each, place, closing) for each in change.writes))
     closed = Update(place, set=closing, conditions=(Condition("case", Test.EQUALS, row.id),))
     return replace(change, after=ended, writes=(*change.writes, closed))
+
+
+def _closing(write: Write, place: Key, closing: Item) -> Write:
+    if write.key != place:
+        return write
+    if isinstance(write, Put):
+        return replace(write, item={**write.item, **closing})
+    if isinstance(write, Update):
+        return replace(write, set={**write.set, **closing})
+    raise TypeError(f"the place of a case that ends is neither taken nor changed by {write}")
 
 
 def _left(change: Change, member: Key, now: float) -> Change:

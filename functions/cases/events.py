@@ -10,7 +10,7 @@ from functions.cases.early import SAME_MINUTE_SECONDS, began, waiting_events, wa
 from functions.cases.every_case import place_in_every
 from functions.cases.faults import Faults
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
-from functions.cases.merging import survivor_of
+from functions.cases.merging import placed_under
 from functions.cases.opened import into_case, occurrence_of, placed_by
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
@@ -18,7 +18,7 @@ from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
 from functions.cases.store import Place, load_case, machine_of, persist
 from functions.cases.table import Key
-from functions.cases.unopened import answer_without_case, not_for, of_another_stay, open_case
+from functions.cases.unopened import answer_without_case, merged_without_case, not_for, of_another_stay, open_case
 from statemachines.case import Occurrence
 from statemachines.definition import Correlation, Unplaced
 
@@ -63,7 +63,8 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
     occurrence = occurrence_of(event)
 
     def attempt(number: int) -> Placed:
-        correlation, place = survivor_of(services, named)
+        here = placed_under(services, named)
+        correlation, place = here
         if early is not None:
             waiting = services.table.get(early)
             if waiting is None:
@@ -75,6 +76,9 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
                 return of_another_stay(services, workflow, event, occurrence, mark, early)
             case = _in_whose_course(services, workflow, place, occurrence)
             return into_case(services, case, occurrence, mark, early, number)
+        merged = merged_without_case(services, workflow, event, occurrence, here, mark, early)
+        if merged is not None:
+            return merged
         opened = open_case(services, workflow, event, occurrence, correlation, place, mark, early)
         if opened is not None:
             drain_early(services, opened.row)

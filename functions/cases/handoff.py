@@ -14,7 +14,7 @@ from functions.cases.commit import Assigned, Assignments, moved, opening, transa
 from functions.cases.correlating import mark_of
 from functions.cases.journal import Entry, Kind
 from functions.cases.marks import SeenBefore, answered
-from functions.cases.merging import rekeyed, survivor_of
+from functions.cases.merging import placed_under, rekeyed
 from functions.cases.ports import Services
 from functions.cases.rows import CLAIMED, CaseRow, OpenTask, Visit, moved_on
 from functions.cases.store import Place, find_place, machine_of, roster
@@ -190,9 +190,12 @@ def _identified(
     merged = replace(change, after=moved_on(change.after, patient=survivor, merged_at=occurrence.at))
     if machine.definition.correlation is Correlation.PATIENT:
         row = merged.after
-        to = survivor_of(services, services.keys.correlation(row.facility, row.workflow, survivor))
+        to = placed_under(services, services.keys.correlation(row.facility, row.workflow, survivor))
         if to.correlation != row.correlation:
-            merged, taken = rekeyed(merged, to, find_place(services, row.correlation), now)
+            own = find_place(services, row.correlation)
+            if own is None:
+                raise LookupError(f"case {row.id} is open and has no place")
+            merged, taken = rekeyed(merged, to, own, now)
             if taken:
                 because = "the surviving record has an open case of its own; decide which of the two goes on"
                 decision = Decision(decision.outcome, Reason.TWO_CASES_AFTER_MERGE, because)

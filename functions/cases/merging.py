@@ -1,4 +1,8 @@
-"""Two records of one patient became one: a case that is told by its patient is found under the record that survives."""
+"""Two records of one patient became one: a case that is told by its patient is found under the record that survives.
+
+Whoever has an open case keeps it. So while each record has one, both places name the other (``JOINS``); whichever case ends first,
+its record's events are placed with the other's from then on, and the patient has one case again.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,16 @@ from typing import NamedTuple
 
 from functions.cases import keys
 from functions.cases.change import Change
-from functions.cases.ports import Reading
+from functions.cases.ports import Reading, Services
 from functions.cases.rows import moved_on
 from functions.cases.store import Place
-from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Update
+from functions.cases.table import NEW, Check, Condition, Item, Key, Put, Test, Update, Write
 
 MERGED_INTO = "merged_into"
 """On a correlation's place: the partition of the key where its case, and all that is told of it, has gone."""
+
+JOINS = "joins"
+"""On the place of an open case: the partition of the other record's key, which had an open case of its own at the merge."""
 
 MAX_MERGES = 50
 """Records are merged a few times at most; a longer chain of places is a fault."""
@@ -41,10 +48,65 @@ def survivor_of(services: Reading, correlation: str) -> Survivor:
     raise LookupError(f"the place {correlation} was merged more than {MAX_MERGES} times")
 
 
-def rekeyed(change: Change, survivor: Survivor, own: Place | None, now: float) -> tuple[Change, bool]:
+def placed_under(services: Services, correlation: str) -> Survivor:
+    """The same; and when the first of a merged patient's two open cases has ended, the two places become one.
+
+    Raises WriteRefused when the race was lost (read again), Contention.
+    """
+    here = survivor_of(services, correlation)
+    if here.place is None or here.place.open or here.place.joins is None:
+        return here
+    there = survivor_of(services, here.place.joins)
+    if there.correlation == here.correlation:
+        return here  # the other one ended first
+    services.table.write(joined(here, there, services.now()))
+    return survivor_of(services, correlation)
+
+
+def joined(here: Survivor, there: Survivor, now: float) -> tuple[Write, ...]:
+    """The writes with which all that is told ``here``, where no case is open, is placed ``there``; none when it is already.
+
+    The place there goes on naming what ended last under either key: what happened in that one may come late.
+    """
+    if here.correlation == there.correlation:
+        return ()
+    gone, stays = Key(here.correlation, keys.OPEN), Key(there.correlation, keys.OPEN)
+    if here.place is None:
+        leave: Write = Put({"pk": gone.pk, "sk": gone.sk, "closed_at": now, MERGED_INTO: there.correlation}, NEW)
+        return leave, Check(stays, (_STAYS,))
+    leave = Update(gone, set={MERGED_INTO: there.correlation}, conditions=_as_read(here.place))
+    named = _newest(here.place, there.place)
+    if there.place is None:
+        return leave, Put({"pk": stays.pk, "sk": stays.sk, "closed_at": now, **named}, NEW)
+    return leave, Update(stays, set=named, conditions=_as_read(there.place))
+
+
+_STAYS = Condition(MERGED_INTO, Test.ABSENT)
+
+
+def _as_read(place: Place) -> tuple[Condition, ...]:
+    """A case that ended is at its place until another takes it, so its name says that none is open there."""
+    return Condition("case", Test.EQUALS, place.case), _STAYS
+
+
+def _newest(here: Place, there: Place | None) -> Item:
+    """What one place says for both: the case that is open, or ended last, and what ended last before it."""
+    places = (here,) if there is None else (here, there)
+    newest = max(places, key=lambda place: (place.open, place.ended or 0.0))
+    others = [place.named_before() for place in places if place is not newest]
+    ended = {} if newest.ended is None else {"ended": newest.ended}
+    return {"case": newest.case, **ended, **_last(*others, *(place.named_before(reopened=True) for place in places))}
+
+
+def _last(*named: Item) -> Item:
+    """Of what places say of cases that ended before, what ended last."""
+    return max((each for each in named if each), key=lambda each: float(each["before_ended"]), default={})
+
+
+def rekeyed(change: Change, survivor: Survivor, own: Place, now: float) -> tuple[Change, bool]:
     """The change that takes an open case to another record's key, and leaves word at the old one, ``own``.
 
-    When another case is open there, both stay where they are, and the second answer is True.
+    When another case is open there, both stay where they are until one of them ends, and the second answer is True.
     """
     row, (correlation, place) = change.after, survivor
     there, here = Key(correlation, keys.OPEN), Key(row.correlation, keys.OPEN)
@@ -52,12 +114,18 @@ def rekeyed(change: Change, survivor: Survivor, own: Place | None, now: float) -
     if place is not None:
         named = Condition("case", Test.EQUALS, place.case)
         if place.open:
-            return change.also(Check(there, (named, Condition("closed_at", Test.ABSENT)))), True
-        free = (named, Condition("closed_at", Test.EXISTS), Condition(MERGED_INTO, Test.ABSENT))
-    earlier = [each for each in (own and own.named_before(reopened=True), place and place.named_before()) if each]
-    last = max(earlier, key=lambda each: float(each["before_ended"]), default={})
+            return change.also(
+                Update(there, set={JOINS: here.pk}, conditions=(named, Condition("closed_at", Test.ABSENT))),
+                Update(here, set={JOINS: there.pk}),
+            ), True
+        free = (named, Condition("closed_at", Test.EXISTS), _STAYS)
+    taken: Item = {"pk": there.pk, "sk": there.sk, "case": row.id}
+    taken |= _last(own.named_before(reopened=True), place.named_before() if place is not None else {})
+    if own.joins is not None:
+        taken |= {JOINS: own.joins}
+    # Whoever else would take the case's own place writes the case's row too, and loses to this commit; but a third record may
+    # have been joined to it since it was read.
+    before = Condition("before", Test.ABSENT if own.before is None else Test.EQUALS, own.before)
     return replace(change, after=moved_on(row, correlation=correlation)).also(
-        Put({"pk": there.pk, "sk": there.sk, "case": row.id, **last}, free),
-        # The case's own place: whoever else would write it writes the case's row too, and loses to this commit.
-        Update(here, set={"closed_at": now, MERGED_INTO: correlation}),
+        Put(taken, free), Update(here, set={"closed_at": now, MERGED_INTO: correlation}, conditions=(before,))
     ), False

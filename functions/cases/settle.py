@@ -14,7 +14,7 @@ from functions.cases import keys
 from functions.cases.change import Change, noted
 from functions.cases.handoff import HandOff, Note, begun, commit, decided, entry, taken_up
 from functions.cases.marks import SeenBefore, mark_item, marked
-from functions.cases.merging import survivor_of
+from functions.cases.merging import placed_under
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, Parent, Visit, signal, superseded, visit_from
@@ -176,7 +176,7 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), opened.id), None)
 
     def attempt(_: int) -> HandOff | None:
-        correlation, place = survivor_of(services, named)
+        correlation, place = placed_under(services, named)
         if place is not None and place.open:
             return None
         child = CaseRow(

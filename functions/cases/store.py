@@ -31,11 +31,20 @@ class Place(NamedTuple):
     happened.
     """
     before_ended: float | None = None
+    joins: str | None = None
+    """The partition of another record's key, with which this one's becomes one when the first of their two cases has ended."""
 
     @classmethod
     def of(cls, row: Item) -> Place:
         """The place as its row says it."""
-        return cls(row["case"], "closed_at" not in row, row.get("ended"), row.get("before"), row.get("before_ended"))
+        return cls(
+            row["case"],
+            "closed_at" not in row,
+            row.get("ended"),
+            row.get("before"),
+            row.get("before_ended"),
+            row.get("joins"),
+        )
 
     def named_before(self, *, reopened: bool = False) -> Item:
         """What the next place under the key says of the case before it."""

@@ -10,6 +10,7 @@ from functions.cases.correlating import group_of
 from functions.cases.early import began
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
+from functions.cases.merging import Survivor, joined, placed_under
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
@@ -18,7 +19,7 @@ from functions.cases.store import Place, load_case, machine_for_new, machine_of
 from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Write, WriteRefused
 from statemachines.case import Case, Occurrence, following
 from statemachines.decide import Decision, Outcome, advance
-from statemachines.definition import Unplaced
+from statemachines.definition import Correlation, Unplaced
 from statemachines.machine import Machine
 
 EARLY_LOOK_SECONDS = 60.0
@@ -178,6 +179,29 @@ def of_another_stay(
     """A transfer or discharge of a stay that was over before the patient's open case began moves nothing there."""
     because = "it is of a stay that was over before the open case began"
     return _alone(services, workflow, event, occurrence, mark, Outcome.IGNORED, "another_stay", because, early=early)
+
+
+def merged_without_case(
+    services: Services,
+    workflow: str,
+    event: Event,
+    occurrence: Occurrence,
+    here: Survivor,
+    mark: Key,
+    early: Key | None,
+) -> Placed | None:
+    """A merge of patients' records that no open case hears of: from now on both are placed alike. None when it is no such merge."""
+    survivor = occurrence.values.get("surviving_patient")
+    if services.library.correlation(workflow) is not Correlation.PATIENT or not isinstance(survivor, str):
+        return None
+    machine, _ = machine_for_new(services, workflow, event.facility)
+    if event.type != machine.definition.lifecycle.merge:
+        return None
+    there = placed_under(services, services.keys.correlation(event.facility, workflow, survivor))
+    because = "no case is open for it; what is told of either record is placed alike from now on"
+    joins = joined(here, there, services.now())
+    outcome, reason = Outcome.RECORDED, "records_merged"
+    return _alone(services, workflow, event, occurrence, mark, outcome, reason, because, *joins, early=early)
 
 
 def still_no_case(correlation: str, place: Place | None) -> Check:

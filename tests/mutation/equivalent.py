@@ -24,9 +24,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     "functions/emr/table_ledger.py:TableLedger.begin:not asked: at (of row.held_until or at)": _NARROWS,
     "functions/cases/commit.py:opening:no Condition('closed_at', Test.EXISTS)": _SAME_CASE,
     "functions/cases/merging.py:rekeyed:no Condition('closed_at', Test.EXISTS)": _SAME_CASE,
-    "functions/cases/merging.py:rekeyed:no Condition(MERGED_INTO, Test.ABSENT)": _SAME_CASE,
-    "functions/cases/merging.py:rekeyed:not asked: own (of own and own.named_before(reopened=True))": "an open case always "
-    "has its place; it only tells the type checker so",
+    "functions/cases/merging.py:rekeyed:no _STAYS": _SAME_CASE,
     "functions/cases/merging.py:rekeyed:no named": "an open case there is reason enough, whichever it is",
     "functions/cases/merging.py:rekeyed:no named #2": _STILL_CLOSED,
     "functions/cases/every_case.py:_none_open:answer_without_case: not held": "it is False as it stands: what comes "

@@ -35,7 +35,7 @@ from functions.cases.ports import Services
 from functions.cases.quarantine import Kept
 from functions.cases.rows import CaseRow, case_from
 from functions.cases.settle import settle
-from functions.cases.store import find_place, load_case
+from functions.cases.store import load_case
 from functions.cases.table import Contention, Index, Item, Key, Put, WriteRefused, read_all
 from functions.cases.telemetry import Measure, Telemetry
 from functions.cases.undertakings import TRY_AGAIN_SECONDS
@@ -326,7 +326,7 @@ class Hospital:
     def _give(self, given: Given, attempt: int) -> None:
         """A person's command, sent again under the same id when its answer is an error."""
         correlation = self._correlation(given)
-        place = find_place(self.services, correlation)
+        place = survivor_of(self.services, correlation).place
         if place is None:
             return
         self.commands[given.name] = given

@@ -84,6 +84,7 @@ def test_a_survivors_case_that_ends_in_that_moment_does_not_stand_in_the_way() -
     merge(world, "P-1", "P-9")
     assert table.happened == 1
     (left,) = open_cases(world)
+    assert world.journal(left)[-1]["reason"] != "two_cases_after_merge", "nobody is called"
     assert [found_by(world, patient) for patient in ("P-1", "P-9")] == [left, left]
     assert violations(world) == []
 

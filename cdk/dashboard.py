@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aws_cdk import Duration, Stack
@@ -13,42 +12,25 @@ from constructs import Construct
 
 from cdk.function import Function
 from cdk.grants import Actor
+from cdk.parts import by_arrow, called, each
 from cdk.published import Version
 from cdk.queues import DeadLetters, WorkQueue
+from cdk.series import Line, Search, at_facilities, counted_by, value
+from cdk.widgets import PERIOD, graph, heading
+from statemachines.decide import Outcome
 
-NAMESPACE: Final = "Baton"
-PERIOD = Duration.minutes(5)
-WIDTH: Final = 24
-"""Of a dashboard, in CloudWatch's units."""
-
-
-class By(StrEnum):
-    """What a metric is told apart by, beside workflow and version: the last dimension of its first dimension set."""
-
-    STATE = "state"
-    TRANSITION = "transition"
-    ROLE = "role"
-
-
-BY_FACILITY: Final = ("facility", "workflow")
-"""The second dimension set of those metrics, and the only one of all others. Never a patient, a case or a person."""
-
-METRICS: Final[Mapping[str, By]] = {
-    "HandOffs": By.TRANSITION,
-    "Escalations": By.TRANSITION,
-    "Overrides": By.TRANSITION,
-    "TimeToComplete": By.STATE,
-    "DeadlinesMissed": By.STATE,
-    "TimeToClaim": By.ROLE,
-    "Reassignments": By.ROLE,
+OUTCOMES: Final[Mapping[Outcome, str]] = {
+    Outcome.MOVED: "moved a case",
+    Outcome.RECORDED: "recorded",
+    Outcome.IGNORED: "needed nothing",
+    Outcome.DEFERRED: "deferred",
+    Outcome.HELD_EARLY: "early, held",
+    Outcome.REFUSED: "refused",
 }
-"""The metrics shown step by step, arrow by arrow or role by role. The times are in seconds."""
-
-OUTCOMES: Final = ("moved", "recorded", "ignored", "deferred", "held_early", "refused")
 
 
 class Dashboard(Construct):
-    """One dashboard, named after the stack."""
+    """One dashboard, named after the stack. Its titles fit a third of a screen, its lines are told apart by words."""
 
     def __init__(
         self,
@@ -61,191 +43,181 @@ class Dashboard(Construct):
         machines: Mapping[str, stepfunctions.StateMachine],
     ) -> None:
         super().__init__(scope, "Dashboard")
-        self._versions = versions
-        relay = next(function for function in functions if function.actor is Actor.RELAY)
-        lag = relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum", label="journal to relay")
-        rows = [
-            [_title("What is late")],
-            [
-                self._each("Deadlines missed, by step and its owner", "DeadlinesMissed", "Sum"),
-                self._each("Escalations, by arrow", "Escalations", "Sum"),
-                _facilities("Deadlines missed, by facility", ("DeadlinesMissed", "Sum")),
-            ],
-            [_title("What is stuck")],
-            [
-                _graph(
-                    "Waiting longest, seconds",
-                    [
-                        work.queue.metric_approximate_age_of_oldest_message(
-                            period=PERIOD, statistic="Maximum", label=name
-                        )
-                        for name, work in queues.items()
-                    ],
-                ),
-                _graph(
-                    "Given up, waiting for a person",
-                    [
-                        queue.queue.metric_approximate_number_of_messages_visible(
-                            period=PERIOD, statistic="Maximum", label=name
-                        )
-                        for name, queue in letters.items()
-                    ],
-                ),
-                _graph(
-                    "Behind the journal, milliseconds",
-                    [lag],
-                    _search("FollowerLag", "Maximum"),
-                    _search("EmrLag", "Maximum"),
-                ),
-            ],
-            [_title("Who is overloaded")],
-            [
-                self._each("Time until claimed, seconds (half are slower), by role", "TimeToClaim", "p50"),
-                self._each(
-                    "Time until done, seconds (half are slower), by step and its owner", "TimeToComplete", "p50"
-                ),
-                self._each("Passed on to someone else, by role", "Reassignments", "Sum"),
-            ],
-            [_title("What happens to events")],
-            [
-                _facilities("Events, by what became of them", *((f"Outcome_{outcome}", "Sum") for outcome in OUTCOMES)),
-                _graph(
-                    "Quarantined, by reason; sent twice; perhaps counted twice",
-                    [],
-                    _search("Quarantined", "Sum", by=("reason",)),
-                    _search("Duplicates", "Sum"),
-                    _search("Redelivered", "Sum"),
-                ),
-                _facilities("Written to the EMR", ("WritebackWritten", "Sum"), ("WritebackFailed", "Sum")),
-            ],
-            [
-                self._each("Hand-offs, by arrow", "HandOffs", "Sum"),
-                _facilities("From event to hand-off, milliseconds (1 in 20 slower)", ("EventToHandOff", "p95")),
-                self._each("Overrides, by arrow", "Overrides", "Sum"),
-            ],
-            [_title("What Baton mended by itself, and whom it refused")],
-            [
-                _graph("Mended by the sweep, by what", [], _search("Mended", "Sum", by=("what",))),
-                _facilities(
-                    "Routed anew, executions replaced or repaired",
-                    *((name, "Sum") for name in ("Reroutings", "Repairs", "Continuations")),
-                ),
-                _facilities(
-                    "Undone in the EMR by others, and written again; duplicates retired; refused",
-                    *((name, "Sum") for name in ("EmrTasksMended", "EmrDuplicatesRetired", "Refusals")),
-                ),
-            ],
-            [_title("What only a person can put right")],
-            [
-                _facilities(
-                    "To be undone by hand; two cases after a merge",
-                    ("UndoByHand", "Sum"),
-                    ("TwoCasesAfterMerge", "Sum"),
-                ),
-                _graph("Rows that the sweep could not look at", [_total("SweepFaults")]),
-                _graph(
-                    "Items of batches that failed, by function", [], _search("ItemsFailed", "Sum", by=("function",))
-                ),
-            ],
-            [_title("What fails")],
-            [
-                _graph(
-                    "Function errors", [f.function.metric_errors(period=PERIOD, label=str(f.actor)) for f in functions]
-                ),
-                _graph(
-                    "Executions that failed or timed out",
-                    [
-                        metric
-                        for name, machine in machines.items()
-                        for metric in (
-                            machine.metric_failed(period=PERIOD, label=f"{name} failed"),
-                            machine.metric_timed_out(period=PERIOD, label=f"{name} timed out"),
-                        )
-                    ],
-                ),
-                _graph(
-                    "Function duration, milliseconds (1 in 20 slower)",
-                    [f.function.metric_duration(period=PERIOD, statistic="p95", label=str(f.actor)) for f in functions],
-                ),
-            ],
-        ]
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Board",
             dashboard_name=Stack.of(self).stack_name,
             default_interval=Duration.hours(12),
-            widgets=rows,
-        )
-
-    def _each(self, title: str, metric: str, statistic: str) -> cloudwatch.IWidget:
-        """A graph with one line for each step, arrow or role of each version."""
-        lines = {By.STATE: _steps, By.TRANSITION: _arrows, By.ROLE: _roles}[METRICS[metric]]
-        return _graph(
-            title,
-            [
-                _metric(metric, statistic, version, value, f"{version.name} {label}")
-                for version in self._versions
-                for value, label in lines(version)
+            widgets=[
+                [heading("What is late")],
+                _late(versions),
+                [heading("What is stuck")],
+                _stuck(functions, queues, letters),
+                [heading("Who is overloaded")],
+                _overloaded(versions),
+                [heading("What happens to events")],
+                _events(),
+                [heading("How cases move")],
+                _moves(),
+                _people(versions),
+                [heading("What Baton mended by itself")],
+                _mended(),
+                [heading("What only a person can put right")],
+                _by_hand(),
+                [heading("What fails")],
+                _failures(functions, versions, machines),
             ],
         )
 
 
-def _steps(version: Version) -> Iterator[tuple[str, str]]:
-    for state in version.waiting_states:
-        yield state.name, f"{state.title} ({state.owner})"
+def _late(versions: Sequence[Version]) -> list[cloudwatch.IWidget]:
+    return [
+        graph("Deadlines missed, by step and its owner", *each("DeadlinesMissed", "Sum", versions)),
+        graph("Escalations, from step to step", *each("Escalations", "Sum", versions)),
+        graph("Deadlines missed, by facility", at_facilities("DeadlinesMissed", "Sum", "missed")),
+    ]
 
 
-def _arrows(version: Version) -> Iterator[tuple[str, str]]:
-    for transition in version.definition.transitions:
-        yield transition.id, transition.id
+def _stuck(
+    functions: Sequence[Function], queues: Mapping[str, WorkQueue], letters: Mapping[str, DeadLetters]
+) -> list[cloudwatch.IWidget]:
+    """Queues and dead letters bear the names that their alarms have in the runbook."""
+    relay = next(function for function in functions if function.actor is Actor.RELAY)
+    label = "until it is counted and told to others (relay)"
+    lag = relay.function.metric("IteratorAge", period=PERIOD, statistic="Maximum", label=label)
+    return [
+        graph(
+            "Oldest message that waits, seconds",
+            *(
+                work.queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum", label=name)
+                for name, work in queues.items()
+            ),
+        ),
+        graph(
+            "Given up, waiting for a person",
+            *(
+                letter.queue.metric_approximate_number_of_messages_visible(
+                    period=PERIOD, statistic="Maximum", label=name
+                )
+                for name, letter in letters.items()
+            ),
+        ),
+        graph(
+            "Delay after a case changed, milliseconds",
+            lag,
+            at_facilities("FollowerLag", "Maximum", "until its execution knows"),
+            at_facilities("EmrLag", "Maximum", "until the EMR shows it"),
+        ),
+    ]
 
 
-def _roles(version: Version) -> Iterator[tuple[str, str]]:
-    for role in version.definition.roles:
-        yield role.code, role.title
+def _overloaded(versions: Sequence[Version]) -> list[cloudwatch.IWidget]:
+    """A task that is passed on or declined is counted for the role that has it then."""
+    return [
+        graph("Seconds until claimed, median, by role", *each("TimeToClaim", "p50", versions)),
+        graph("Seconds until done, median, by step", *each("TimeToComplete", "p50", versions)),
+        graph(
+            "Passed on or declined, by the role it went to",
+            *each("Reassignments", "Sum", versions, "passed on to "),
+            *each("Declined", "Sum", versions, "declined, now "),
+        ),
+    ]
 
 
-def _metric(name: str, statistic: str, version: Version, value: str, label: str) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=NAMESPACE,
-        metric_name=name,
-        statistic=statistic,
-        period=PERIOD,
-        label=label,
-        dimensions_map={
-            "workflow": version.definition.workflow,
-            "version": str(version.definition.version),
-            str(METRICS[name]): value,
-        },
-    )
+def _events() -> list[cloudwatch.IWidget]:
+    return [
+        graph(
+            "Events, by what became of them",
+            *(at_facilities(f"Outcome_{outcome}", "Sum", words) for outcome, words in OUTCOMES.items()),
+        ),
+        graph("Quarantined, by reason", counted_by("Quarantined", "reason", "kept, ")),
+        graph(
+            "Sent, counted or decided more than once",
+            at_facilities("Duplicates", "Sum", "sent again by its sender"),
+            at_facilities("Redelivered", "Sum", "perhaps counted twice"),
+            at_facilities("LostRaces", "Sum", "decided again, another change came first"),
+        ),
+    ]
 
 
-def _total(name: str) -> cloudwatch.Metric:
-    return cloudwatch.Metric(namespace=NAMESPACE, metric_name=name, statistic="Sum", period=PERIOD)
+def _moves() -> list[cloudwatch.IWidget]:
+    """By facility, a place where nothing moves any more shows; by arrow, one that is taken over and over."""
+    return [
+        graph("Hand-offs, by facility", at_facilities("HandOffs", "Sum", "handed off")),
+        graph("Hand-offs, by arrow of the diagram", by_arrow("HandOffs", "Sum")),
+        graph("Event to hand-off, ms (1 in 20 slower)", at_facilities("EventToHandOff", "p95", "until handed off")),
+    ]
 
 
-def _search(name: str, statistic: str, *, by: Sequence[str] = BY_FACILITY) -> cloudwatch.MathExpression:
-    """A metric at every facility. Facilities register with a running system, so they are searched for, not listed."""
-    schema = ",".join((NAMESPACE, *by))
-    expression = f"SEARCH('{{{schema}}} MetricName=\"{name}\"', '{statistic}', {PERIOD.to_seconds()})"
-    return cloudwatch.MathExpression(expression=expression, label="", period=PERIOD, using_metrics={})
+def _people(versions: Sequence[Version]) -> list[cloudwatch.IWidget]:
+    """What was demanded in spite of a guard, what was refused, and what the EMR was told."""
+    reason = f"refused, {value('reason')}, {value('workflow')}, version {value('version')}"
+    return [
+        graph("Overrides, from step to step", *each("Overrides", "Sum", versions)),
+        graph("Refused, by reason", Search("Refusals", "Sum", reason, ("reason", "version", "workflow"))),
+        graph(
+            "Written to the EMR",
+            at_facilities("WritebackWritten", "Sum", "written"),
+            at_facilities("WritebackFailed", "Sum", "refused by the EMR"),
+        ),
+    ]
 
 
-def _facilities(title: str, *metrics: tuple[str, str]) -> cloudwatch.IWidget:
-    return _graph(title, [], *(_search(name, statistic) for name, statistic in metrics))
+def _mended() -> list[cloudwatch.IWidget]:
+    return [
+        graph("Mended by the sweep, by what it found", counted_by("Mended", "what", "mended, ")),
+        graph(
+            "Routed to others, executions replaced",
+            at_facilities("Reroutings", "Sum", "task not seen, routed to another"),
+            at_facilities("Repairs", "Sum", "execution ended too early, replaced"),
+            at_facilities("Continuations", "Sum", "execution grew old, continued in another"),
+        ),
+        graph(
+            "Put right in the EMR",
+            at_facilities("EmrTasksMended", "Sum", "changed by others, written again"),
+            at_facilities("EmrDuplicatesRetired", "Sum", "duplicate retired"),
+        ),
+    ]
 
 
-def _graph(
-    title: str, metrics: Sequence[cloudwatch.Metric], *searches: cloudwatch.MathExpression
-) -> cloudwatch.IWidget:
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=[*metrics, *searches],
-        left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
-        width=WIDTH // 3,
-        height=6,
-    )
+def _by_hand() -> list[cloudwatch.IWidget]:
+    return [
+        graph(
+            "To be undone by hand; two cases of a patient",
+            at_facilities("UndoByHand", "Sum", "undo by hand"),
+            at_facilities("TwoCasesAfterMerge", "Sum", "two cases after a merge"),
+        ),
+        graph(
+            "Cases and waiting events not looked at",
+            Line("SweepFaults", "Sum", "could not be looked at by the sweep"),
+        ),
+        graph("Failed tries of single messages", counted_by("ItemsFailed", "function", "failed in ")),
+    ]
 
 
-def _title(text: str) -> cloudwatch.IWidget:
-    return cloudwatch.TextWidget(markdown=f"## {text}", width=WIDTH, height=1)
+def _failures(
+    functions: Sequence[Function], versions: Sequence[Version], machines: Mapping[str, stepfunctions.StateMachine]
+) -> list[cloudwatch.IWidget]:
+    """Executions bear their state machine's name as well: the runbook's commands want it."""
+    words = {version.name: f"{called(version)} ({version.name})" for version in versions}
+    return [
+        graph(
+            "Function errors",
+            *(f.function.metric_errors(period=PERIOD, label=str(f.actor)) for f in functions),
+        ),
+        graph(
+            "Executions that failed or timed out",
+            *(
+                metric
+                for name, machine in machines.items()
+                for metric in (
+                    machine.metric_failed(period=PERIOD, label=f"failed: {words[name]}"),
+                    machine.metric_timed_out(period=PERIOD, label=f"timed out: {words[name]}"),
+                )
+            ),
+        ),
+        graph(
+            "Function duration, ms (1 in 20 slower)",
+            *(f.function.metric_duration(period=PERIOD, statistic="p95", label=str(f.actor)) for f in functions),
+        ),
+    ]

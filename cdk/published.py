@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from statemachines import published
-from statemachines.definition import Definition, State, StateKind
+from statemachines.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,6 @@ class Version:
     def work_seconds(self) -> tuple[int, ...]:
         """How long each step may take in which the system itself acts."""
         return tuple(state.work.timeout_seconds for state in self.definition.states if state.work is not None)
-
-    @property
-    def waiting_states(self) -> tuple[State, ...]:
-        """The states in which the case waits for a person."""
-        return tuple(state for state in self.definition.states if state.kind is StateKind.WAITING)
 
 
 class NothingPublishedError(LookupError):

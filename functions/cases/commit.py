@@ -54,7 +54,17 @@ def moved(change: Change, moves: Sequence[Move], target: State, assignments: Ass
         last = position == len(moves) - 1
         row = change.after
         number = row.visit + 1
-        visit = Visit(row.id, number, row.generation, move.transition, move.source, move.target, move.entered, move.due)
+        visit = Visit(
+            row.id,
+            number,
+            row.generation,
+            move.transition,
+            move.source,
+            move.target,
+            move.entered,
+            move.due,
+            min(move.cause.at, move.entered),
+        )
         change = replace(
             change,
             after=moved_on(

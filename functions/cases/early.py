@@ -8,21 +8,17 @@ from datetime import UTC, datetime
 
 from events.parse import Event, Unreadable, parse_event
 from functions.cases import keys
+from functions.cases.course import SAME_MINUTE_SECONDS, began
 from functions.cases.marks import mark_item, marked
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.quarantine import quarantine
-from functions.cases.store import load_case
 from functions.cases.table import Condition, Delete, Item, Key, Test, WriteRefused, read_all
 from statemachines.decide import Outcome
 from statemachines.definition import Unplaced
 
 NO_CASE_IN_TIME = "no_case_in_time"
 """The reason on the mark of an event that waited for its case and does not apply, since none opened."""
-
-
-SAME_MINUTE_SECONDS = 60.0
-"""Of two things that senders stamp to the minute, or by clocks of their own, this apart neither is known to be the first."""
 
 
 def waiting_events(services: Services, correlation: str) -> Iterator[tuple[Event, Item]]:
@@ -70,18 +66,6 @@ def waits_for(services: Services, item: Item, event: Event, case: str) -> bool:
     named = services.library.correlation(item["workflow"]).named_by is not None
     grace = SAME_MINUTE_SECONDS if named else 0.0
     return not only_takes_back(item) or event.occurred_at.timestamp() + grace >= began(services, case)
-
-
-def began(services: Services, case: str) -> float:
-    """When what opened the case happened (epoch seconds). A sub-case was wanted when its parent came to wait for it."""
-    row = load_case(services, case)
-    if row is None:
-        raise LookupError(f"case {case} is correlated but has no row")
-    first = keys.visit(row.id, 1) if row.parent is None else keys.visit(row.parent.case, row.parent.visit)
-    visit = services.table.get(first)
-    if visit is None:
-        raise LookupError(f"case {case} has no first state entry")
-    return float(visit["entered"])
 
 
 def not_applicable(services: Services, item: Item) -> None:

@@ -6,21 +6,21 @@ from contextlib import suppress
 
 from events.parse import Event
 from functions.cases.correlating import correlation_of, is_for_every_case
-from functions.cases.early import SAME_MINUTE_SECONDS, began, waiting_events, waits_for
+from functions.cases.course import case_before, case_of, is_of_another_stay
+from functions.cases.early import waiting_events, waits_for
 from functions.cases.every_case import place_in_every
 from functions.cases.faults import Faults
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
 from functions.cases.merging import placed_under
-from functions.cases.opened import into_case, occurrence_of, placed_by
+from functions.cases.opened import into_case, into_row, occurrence_of, placed_by
 from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
-from functions.cases.store import Place, load_case, machine_of, persist
+from functions.cases.store import load_case, persist
 from functions.cases.table import Key
 from functions.cases.unopened import answer_without_case, merged_without_case, not_for, of_another_stay, open_case
-from statemachines.case import Occurrence
-from statemachines.definition import Correlation, Unplaced
+from statemachines.definition import Unplaced
 
 
 def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
@@ -72,10 +72,13 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
             if place is not None and not waits_for(services, waiting, event, place.case):
                 raise Unplaceable("no_case", "detail.subject", "the case began after what would take it back")
         if place is not None and place.open:
-            if _of_another_stay(services, workflow, event, place):
+            row = case_of(services, place)
+            if is_of_another_stay(services, row, event):
                 return of_another_stay(services, workflow, event, occurrence, mark, early)
-            case = _in_whose_course(services, workflow, place, occurrence)
-            return into_case(services, case, occurrence, mark, early, number)
+            before = case_before(services, place, row, occurrence)
+            if before is not None:
+                return into_case(services, before, occurrence, mark, early, number)
+            return into_row(services, row, occurrence, mark, early, number)
         merged = merged_without_case(services, workflow, event, occurrence, here, mark, early)
         if merged is not None:
             return merged
@@ -101,57 +104,6 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
         return persist(services, attempt)
     except SeenBefore:
         return _again(services, workflow, event, mark)
-
-
-def _in_whose_course(services: Services, workflow: str, place: Place, occurrence: Occurrence) -> str:
-    """The open case; for an event that comes late and happened in the case before it, that one, which refuses it.
-
-    What opens or re-opens cases, and what is said of the patient, whose life goes on from case to case, is for the open one all
-    the same. So is what happened since that began, though the one before it had not ended yet. What takes back a plan or an order
-    is not for one that was asked for later: a second cancellation of the one before it, from another system, say.
-    """
-    if place.before is None or place.before_ended is None:
-        return place.case
-    if occurrence.at > place.before_ended:
-        of_before = _takes_back(services, workflow, occurrence.type, place.case) and _surely_before(
-            services, occurrence.at, place.case
-        )
-        return place.before if of_before else place.case
-    if occurrence.at >= began(services, place.case):
-        return place.case
-    machine = machine_of(services, _correlated(services, place.case))
-    opens = (None, occurrence.type) in machine.arrows or occurrence.type in machine.reopening
-    return place.case if opens or occurrence.type in machine.about_patient else place.before
-
-
-def _takes_back(services: Services, workflow: str, type: str, case: str) -> bool:
-    """Whether an event takes back what a patient's case was opened for, without a name that says which."""
-    if services.library.correlation(workflow) is not Correlation.PATIENT:
-        return False
-    expectation = machine_of(services, _correlated(services, case)).expectations.get(type)
-    return expectation is not None and expectation.unplaced is Unplaced.HOLD_THEN_IGNORE
-
-
-def _correlated(services: Services, case: str) -> CaseRow:
-    row = load_case(services, case)
-    if row is None:
-        raise LookupError(f"case {case} is correlated but has no row")
-    return row
-
-
-def _of_another_stay(services: Services, workflow: str, event: Event, place: Place) -> bool:
-    """Whether a transfer or discharge is of a stay that was surely over before the patient's open case began."""
-    if services.library.correlation(workflow) is not Correlation.PATIENT or event.encounter is None:
-        return False  # the case is of the very stay that the event names
-    row = _correlated(services, place.case)
-    stay = machine_of(services, row).definition.lifecycle
-    if event.type not in (stay.transfer, stay.discharge) or event.encounter == row.encounter:
-        return False
-    return _surely_before(services, event.occurred_at.timestamp(), row.id)
-
-
-def _surely_before(services: Services, at: float, case: str) -> bool:
-    return at + SAME_MINUTE_SECONDS < began(services, case)
 
 
 def _again(services: Services, workflow: str, event: Event, mark: Key) -> Placed:

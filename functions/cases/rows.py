@@ -247,7 +247,11 @@ def occurrence_from(item: Mapping[str, Any]) -> Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A state entry; what the execution follows."""
+    """A state entry; what the execution follows.
+
+    ``happened`` is when what moved the case happened. It is entered then, or when the state before it was, if that is later:
+    Baton's own clock may have had a part in that one.
+    """
 
     case: str
     number: int
@@ -257,6 +261,7 @@ class Visit:
     target: str
     entered: float
     due: float | None
+    happened: float
 
     def item(self) -> Item:
         """As a row."""
@@ -271,6 +276,7 @@ class Visit:
             "to": self.target,
             "entered": self.entered,
             "due": self.due,
+            "happened": self.happened,
         }
         return {name: value for name, value in item.items() if value is not None}
 
@@ -286,6 +292,7 @@ def visit_from(row: Item) -> Visit:
         target=row["to"],
         entered=float(row["entered"]),
         due=row.get("due"),
+        happened=float(row["happened" if "happened" in row else "entered"]),
     )
 
 

@@ -102,7 +102,7 @@ def tell_relatives(services: Services, row: CaseRow) -> None:
             row = undoing
     if row.ended_at is not None:
         if row.parent is not None:
-            _report(services, row, row.parent, row.ended_at)
+            _report(services, row, row.parent)
         return
     wanted = machine_of(services, row).states[row.state].opens
     if wanted is not None:
@@ -179,6 +179,7 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         correlation, place = placed_under(services, named)
         if place is not None and place.open:
             return None
+        arrival = _arrival(services, row)
         child = CaseRow(
             id=services.keys.case(row.facility, wanted.workflow, correlation, request),
             facility=row.facility,
@@ -191,12 +192,13 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
             opened_at=services.now(),
             parent=Parent(row.id, row.arrived),
             case=Case(
+                entered=arrival.entered,
                 facts={name: known for name, known in row.case.facts.items() if name in shared},
                 patient_parameters=row.case.patient_parameters,
                 patient_parameters_at=row.case.patient_parameters_at,
             ),
         )
-        occurrence = Occurrence(SUB_CASE_REQUESTED, request, services.now())
+        occurrence = Occurrence(SUB_CASE_REQUESTED, request, arrival.happened)
         return begun(services, machine, child, occurrence, place=place, mark=mark, note=note)
 
     opened = None
@@ -206,6 +208,14 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         settle(services, opened.row, opened.visits)
     else:
         _settle_opened(services, mark)
+
+
+def _arrival(services: Services, row: CaseRow) -> Visit:
+    """The state entry with which a case came to wait for its sub-case."""
+    visit = services.table.get(keys.visit(row.id, row.arrived))
+    if visit is None:
+        raise LookupError(f"case {row.id} has no visit {row.arrived}")
+    return visit_from(visit)
 
 
 def _settle_opened(services: Services, request: Key) -> None:
@@ -219,8 +229,11 @@ def _settle_opened(services: Services, request: Key) -> None:
     settle(services, opened)
 
 
-def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float) -> None:
-    """Tell the parent how its sub-case ended, once; one that has gone on by then is not moved unless its state says so."""
+def _report(services: Services, child: CaseRow, parent: Parent) -> None:
+    """Tell the parent how its sub-case ended, once; one that has gone on by then is not moved unless its state says so.
+
+    It ended when what ended it happened: that this was heard of late must not make what the parent is told next look early.
+    """
     report = f"sub-case-ended#{child.id}"
 
     def attempt(_: int) -> HandOff | None:
@@ -228,7 +241,7 @@ def _report(services: Services, child: CaseRow, parent: Parent, ended_at: float)
         if row is None:
             raise LookupError(f"case {child.id} was opened by {parent.case}, which does not exist")
         mark = services.keys.mark(row.facility, report, row.workflow)
-        occurrence = Occurrence(f"{child.workflow}.{child.state}", report, ended_at)
+        occurrence = Occurrence(f"{child.workflow}.{child.state}", report, child.case.entered)
         if row.arrived != parent.visit and not _answers(services, row, child.workflow, occurrence):
             return _late(services, row, occurrence, mark)
 

@@ -7,7 +7,7 @@ from typing import Literal
 from events.parse import Event
 from functions.cases import keys
 from functions.cases.correlating import group_of
-from functions.cases.early import began
+from functions.cases.course import began, ended_by
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.merging import Survivor, joined, placed_under
@@ -15,7 +15,7 @@ from functions.cases.outcome import Placed, Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
-from functions.cases.store import Place, load_case, machine_for_new, machine_of
+from functions.cases.store import Place, load_case, machine_for_new
 from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Write, WriteRefused
 from statemachines.case import Case, Occurrence, following
 from statemachines.decide import Decision, Outcome, advance
@@ -91,17 +91,9 @@ def _unopened(
         return (following(ended.case), ended) if known else (Case(), None)
     if event.occurred_at.timestamp() < began(services, place.case):
         return None, None
-    if event.occurred_at.timestamp() < ended.case.entered and _ended_by(services, ended) in machine.reopening:
+    if event.occurred_at.timestamp() < ended.case.entered and ended_by(services, ended) in machine.reopening:
         return None, None
     return following(ended.case), ended
-
-
-def _ended_by(services: Services, ended: CaseRow) -> str:
-    """The type of the event that ended a case."""
-    visit = services.table.get(keys.visit(ended.id, ended.visit))
-    if visit is None:
-        raise LookupError(f"case {ended.id} has no visit {ended.visit}")
-    return next(t.on for t in machine_of(services, ended).definition.transitions if t.id == visit["transition"])
 
 
 def answer_without_case(

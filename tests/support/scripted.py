@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from functions.cases.library import Library
 from functions.cases.rows import CaseRow
-from functions.cases.table import NEW, Condition, Key, Put, Table, Test, Update, WriteRefused
-from statemachines.definition import Definition, dump, load
+from functions.cases.table import NEW, Condition, Key, Put, Table, Test, Update, WriteRefused, read_all
+from statemachines.definition import Correlation, Definition, dump, load
 
 RAISE = "raise"
 """A step's result that is no outcome: the try fails."""
@@ -71,6 +71,13 @@ class TableLibrary(Library):
             if row is not None:
                 self._definitions[workflow, version] = load(row["document"])
         return super()._definition(workflow, version)
+
+    def correlation(self, workflow: str) -> Correlation:
+        """See Library.correlation."""
+        if workflow not in self._correlations:
+            for row in read_all(self._rows, _definition(workflow, 0).pk, ""):
+                self._correlations[workflow] = load(row["document"]).correlation
+        return super().correlation(workflow)
 
 
 # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────────────────

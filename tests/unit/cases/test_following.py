@@ -297,7 +297,7 @@ def test_giving_up_is_the_steps_own_outcome_failed() -> None:
 def test_a_signal_carries_what_is_left_of_the_wait(left: float | None, timeout: int) -> None:
     """Step Functions takes whole seconds, from 1 to 99999999 (Amazon States Language, TimeoutSeconds)."""
     due = None if left is None else 1000.0 + left
-    assert signal(Visit("c", 3, 1, "T-1", None, "s", 1.0, due), 2, 1000.0)["timeout"] == timeout
+    assert signal(Visit("c", 3, 1, "T-1", None, "s", 1.0, due, 1.0), 2, 1000.0)["timeout"] == timeout
 
 
 def test_a_signal_holds_ids_and_seconds_and_nothing_else(played: tuple[World, Services, Recorder]) -> None:

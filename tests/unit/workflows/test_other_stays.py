@@ -59,6 +59,16 @@ def test_a_discharge_since_the_plan_began_counts_under_whatever_encounter() -> N
     assert (left.outcome, hospital.at(PLAN)) == ("moved", "left_unready")
 
 
+def test_a_discharge_of_the_plan_s_own_stay_counts_however_early() -> None:
+    """The patient has left, and the plan was made too late: somebody must look."""
+    hospital = Hospital()
+    left = hospital.now
+    hospital.now += 20 * HOUR
+    plan(hospital, "E-2")
+    hospital.tell(PLAN, "patient_discharged", patient="P-1", encounter="E-2", at=left)
+    assert hospital.at(PLAN) == "left_unready"
+
+
 def test_a_discharge_of_the_minute_in_which_the_plan_began_counts_under_whatever_encounter() -> None:
     hospital = Hospital()
     minute = hospital.now

@@ -1,7 +1,7 @@
 """The state diagram in Graphviz' DOT language.
 
 The main path runs straight down; owners are colours; what a passed time limit does is dashed; an arrow that many states
-share leaves the box around them.
+share leaves the box around them; one that re-opens a case leaves a dotted box that names the ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from statemachines.compile.graphviz import (
     wrapped,
 )
 from statemachines.compile.palette import BOX, CLOSED, INK, LATE, LINE, MUTED, PAPER, SYSTEM, Colour, role_colours
-from statemachines.compile.shape import Arrow, Shape, Shared
+from statemachines.compile.shape import Arrow, Reopening, Shape, Shared
 from statemachines.compile.wording import Wording
 from statemachines.definition import DEADLINE_MISSED, Definition, State, StateKind, Transition
 
@@ -58,6 +58,9 @@ class _Drawing:
             f"  node {attribute_list(_NODE)}",
             f"  edge {attribute_list(_EDGE)}",
         ]
+        # Graphviz arranges by what it is told first: told last, these can make a picture half as wide again, and a tangle.
+        for place, again in enumerate(self.shape.reopening):
+            lines += self._reopening(place, again)
         boxed = [group for group in self.shape.shared if group.boxed]
         inside = {name for group in boxed for name in group.states}
         for place, group in enumerate(boxed):
@@ -199,8 +202,6 @@ class _Drawing:
             attributes = self._main(arrow.transitions)
         else:
             attributes = self._said(arrow.transitions)
-        if arrow.reopens:  # it begins another case, and the picture is arranged by the course of one
-            attributes |= {"style": "dotted", "constraint": "false"}
         if arrow.target in self._beside_start:
             attributes["constraint"] = "false"
         if not arrow.late and arrow.source in self._beside.get(arrow.target, ()):
@@ -289,9 +290,7 @@ class _Drawing:
         listed = quoted(f"any {place}")
         title = self.wording.states(group.states)
         title = title[0].upper() + title[1:] if title.startswith("any open step") else f"Each of {title}"
-        names = wrapped(title, _CARD_WIDTH, MUTED, 10)
-        attributes = {"label": stacked(paragraph(names)), "style": "rounded,dashed", "color": LINE, "tooltip": title}
-        lines = [f"  {listed} {attribute_list(attributes)}"]
+        lines = [self._list(listed, title, "dashed")]
         for target, transitions in group.leaving().items():
             lines.append(f"  {listed} -> {quoted(target)} {attribute_list(self._said(transitions))}")
         if group.inside():
@@ -300,6 +299,21 @@ class _Drawing:
             lines.append(f"  {own} {attribute_list({'shape': 'plaintext', 'style': '', 'label': label})}")
             lines.append(f"  {listed} -> {own} {attribute_list({'style': 'dotted', 'arrowhead': 'none'})}")
         return lines
+
+    def _reopening(self, place: int, again: Reopening) -> list[str]:
+        """The ends after which another case begins are listed beside where it does."""
+        listed = quoted(f"after {place}")
+        title = self.wording.after(again.ends)
+        attributes = {**self._said(again.transitions), "style": "dotted"}
+        return [
+            self._list(listed, title[0].upper() + title[1:], "dotted"),
+            f"  {listed} -> {quoted(again.target)} {attribute_list(attributes)}",
+        ]
+
+    def _list(self, name: str, title: str, border: str) -> str:
+        names = wrapped(title, _CARD_WIDTH, MUTED, 10)
+        attributes = {"label": stacked(paragraph(names)), "style": f"rounded,{border}", "color": LINE, "tooltip": title}
+        return f"  {name} {attribute_list(attributes)}"
 
     # ── order ────────────────────────────────────────────────────────────────────────────────────────────────────────────
     @cached_property

@@ -13,7 +13,8 @@ from statemachines.definition import DEADLINE_MISSED, Definition, State, StateKi
 def mermaid(definition: Definition, wording: Wording | None = None) -> str:
     """The diagram of a workflow as a Mermaid stateDiagram-v2; the same definition gives the same text.
 
-    An arrow that many states share is drawn once, from a state that lists them.
+    An arrow that many states share is drawn once, from a state that lists them; and one that re-opens a case, from one that
+    lists the ends.
     """
     shape, wording = Shape(definition), wording or Wording(definition)
     lines = [
@@ -25,12 +26,17 @@ def mermaid(definition: Definition, wording: Wording | None = None) -> str:
     for place, group in enumerate(shape.shared):
         title = wording.states(group.states)
         lines.append(f'  state "{_said(title[:1].upper() + title[1:])}" as any_{place}')
+    for place, again in enumerate(shape.reopening):
+        title = wording.after(again.ends)
+        lines.append(f'  state "{_said(title[:1].upper() + title[1:])}" as after_{place}')
     lines += [f"  [*] --> {t.target}: {_said(_label(t, wording))}" for t in shape.opening]
     for name, transitions in shape.again.items():
         lines.append(_arrow(name, name, transitions, wording))
     lines += [_drawn(arrow, wording) for arrow in shape.arrows]
     for place, group in enumerate(shape.shared):
         lines += _from_group(f"any_{place}", group, wording)
+    for place, again in enumerate(shape.reopening):
+        lines.append(_arrow(f"after_{place}", again.target, again.transitions, wording))
     lines += [f"  {state.name} --> [*]" for state in definition.states if state.kind is StateKind.END]
     return "\n".join([*lines, *_styles(definition), ""])
 

@@ -1,11 +1,13 @@
 """The shape of a picture: which arrows are drawn, which are said in words, and which states form the main path.
 
 A picture that draws an arrow from each of eighteen states shows nothing, so an arrow that many states share is drawn once,
-from the box around them.
+from the box around them. What re-opens a case begins another one, and is drawn once too: from a list of the ends after
+which it does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -29,11 +31,6 @@ class Arrow:
     transitions: tuple[Transition, ...]
     late: bool
 
-    @property
-    def reopens(self) -> bool:
-        """Whether it leads from the end of one case into another."""
-        return all(transition.reopens for transition in self.transitions)
-
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -56,6 +53,15 @@ class Shared:
         return tuple(t for t in self.transitions if t.target is None or t.target in self.states)
 
 
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """Transitions that after the same ends begin another case in the same state."""
+
+    ends: tuple[str, ...]
+    target: str
+    transitions: tuple[Transition, ...]
+
+
 class Shape:
     """What a picture of a definition consists of; everything in the definition's own order."""
 
@@ -66,8 +72,9 @@ class Shape:
     @cached_property
     def _single(self) -> tuple[Transition, ...]:
         """The transitions that are drawn from each of their states."""
-        shared = {transition.id for group in self.shared for transition in group.transitions}
-        return tuple(t for t in self.definition.transitions if t.sources and t.id not in shared)
+        elsewhere = {t.id for group in self.shared for t in group.transitions}
+        elsewhere |= {t.id for again in self.reopening for t in again.transitions}
+        return tuple(t for t in self.definition.transitions if t.sources and t.id not in elsewhere)
 
     @cached_property
     def opening(self) -> tuple[Transition, ...]:
@@ -99,24 +106,44 @@ class Shape:
     def shared(self) -> tuple[Shared, ...]:
         """Transitions from many states, by the states they share; the smallest group first.
 
-        A group gets a box when no other box crosses it, it is not too large, and some state lies outside it.
+        A group gets a box when no other box crosses it, it is not too large, and some state lies outside it. A larger one is
+        drawn once without a box too, one of just MANY states is not: it leaves the box to such a one that crosses no other such.
         """
         groups: dict[frozenset[str], list[Transition]] = {}
         for transition in self.definition.transitions:
             if len(transition.sources) >= MANY and not transition.reopens:
                 groups.setdefault(frozenset(transition.sources), []).append(transition)
         open_states = {s.name for s in self.definition.states if s.kind is not StateKind.END}
+        small = [states for states in groups if len(states) == MANY]
+        clear = [states for states in small if not any(states & other for other in small if other != states)]
         boxes: list[frozenset[str]] = []
         found = []
         for states, rows in sorted(groups.items(), key=lambda item: (len(item[0]) == MANY, len(item[0]))):
             fits = len(states) <= BOXED and states != open_states
-            boxed = fits and not any(states & box for box in boxes)
+            boxed = fits and not any(states & box for box in (*boxes, *clear) if states != box)
             if boxed:
                 boxes.append(states)
             elif len(states) == MANY:
                 continue
-            found.append(Shared(tuple(sorted(states, key=self._order.__getitem__)), tuple(rows), boxed))
+            found.append(Shared(self._ordered(states), tuple(rows), boxed))
         return tuple(found)
+
+    @cached_property
+    def reopening(self) -> tuple[Reopening, ...]:
+        """The transitions that begin another case, by the ends after which they do and the state in which it begins.
+
+        In the order of the ends. However few these are, none has an arrow of its own back into the course that led to it; and
+        each group has but one target, so that it can stand beside that, wherever its ends stand.
+        """
+        groups: dict[tuple[frozenset[str], str], list[Transition]] = {}
+        for t in self.definition.transitions:
+            if t.reopens and t.sources and t.target is not None:
+                groups.setdefault((frozenset(t.sources), t.target), []).append(t)
+        found = [Reopening(self._ordered(ends), target, tuple(rows)) for (ends, target), rows in groups.items()]
+        return tuple(sorted(found, key=lambda again: [self._order[end] for end in again.ends]))
+
+    def _ordered(self, states: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(states, key=self._order.__getitem__))
 
     @cached_property
     def main_path(self) -> tuple[str, ...]:

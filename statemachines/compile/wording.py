@@ -90,8 +90,12 @@ class Wording:
     def leaves(self, transition: Transition) -> str:
         """Where an arrow comes from: steps, ends that it re-opens, or nothing."""
         if transition.reopens:
-            return f"after {self.states(transition.sources)}: a new case"
+            return self.after(transition.sources)
         return self.states(transition.sources) if transition.sources else "(opens a case)"
+
+    def after(self, ends: tuple[str, ...]) -> str:
+        """Where an arrow comes from that re-opens these ends."""
+        return f"after {self.states(ends)}: a new case"
 
     def role(self, code: str | None) -> str:
         """The title of a role; a dash for none."""

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from events.catalog import OrderCancelled
 from local.diagram.render import NotDrawn, svg
 from statemachines.compile.dot import VEIL, dot
 from statemachines.compile.graphviz import balanced
@@ -13,8 +14,9 @@ from statemachines.compile.mermaid import mermaid
 from statemachines.compile.palette import LATE, role_colours
 from statemachines.compile.shape import BOXED, MANY, Shape
 from statemachines.definition import DEADLINE_MISSED, Definition, StateKind, digest
+from statemachines.language import T
 from statemachines.workflows import WORKFLOWS
-from tests.unit.compile.examples import CROSSING, SMALL, a_state, a_workflow
+from tests.unit.compile.examples import CROSSING, DEAD, SMALL, a_state, a_workflow
 
 ALL = (SMALL, CROSSING, *WORKFLOWS.values())
 every = pytest.mark.parametrize("definition", ALL, ids=lambda d: d.workflow)
@@ -22,9 +24,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(definition: Definition) -> Counter[str]:
-    """How often each transition is to be seen: once from each state, or once for all where many states share it or a box."""
+    """How often each transition is to be seen: once from each state, or once for all where many states share it or a box.
+
+    One that re-opens a case is seen once, however few ends it leaves.
+    """
     boxed = {t.id for group in Shape(definition).shared if group.boxed for t in group.transitions}
-    shared = {t.id for t in definition.transitions if len(t.sources) > MANY and not t.reopens}
+    shared = {t.id for t in definition.transitions if len(t.sources) > MANY or t.reopens}
     return Counter(
         {t.id: 1 if not t.sources or t.id in shared | boxed else len(t.sources) for t in definition.transitions}
     )
@@ -46,6 +51,9 @@ def test_each_arrow_has_one_place(definition: Definition) -> None:
         leaving = [t for transitions in group.leaving().values() for t in transitions]
         assert sorted(t.id for t in (*leaving, *group.inside())) == sorted(t.id for t in group.transitions)
         places.update(t.id for t in group.transitions)
+    for again in shape.reopening:
+        assert all(t.target == again.target and set(t.sources) == set(again.ends) for t in again.transitions)
+        places.update(t.id for t in again.transitions)
     assert places == drawn(definition)
 
 
@@ -77,6 +85,24 @@ def test_a_group_of_a_few_states_is_boxed_where_it_fits_and_else_drawn_from_each
     assert sorted(a.source for a in order.arrows if any(t.id == "T-17" for t in a.transitions)) == [
         "sending_failed", "sent", "vendor_escalated", "vendor_silent",
     ]  # fmt: skip
+
+
+def boxed_of(*groups: str) -> dict[str, bool]:
+    """Of groups of the states a to g, each by its letters: whether it has a box; nothing of one that is not drawn once."""
+    sources = [tuple(map(CROSSING.state, names)) for names in groups]
+    rows = [T(f"T-5{n}", of, on=OrderCancelled, to=DEAD, because="together") for n, of in enumerate(sources)]
+    shape = Shape(CROSSING.model_copy(update={"transitions": (*CROSSING.transitions[:8], *rows)}))
+    return {"".join(group.states): group.boxed for group in shape.shared}
+
+
+def test_a_larger_group_leaves_the_box_to_one_that_only_a_box_keeps_from_being_drawn_from_each() -> None:
+    assert boxed_of("abcde") == {"abcde": True}
+    assert boxed_of("abcde", "cdef") == {"abcde": False, "cdef": True}
+    assert boxed_of("abcde", "defg") == {"abcde": False, "defg": True}
+
+
+def test_it_does_not_where_those_cross_one_another_and_not_all_could_have_one() -> None:
+    assert boxed_of("abcde", "bcde", "cdef") == {"abcde": True}
 
 
 def test_a_group_that_is_most_of_the_picture_is_listed() -> None:

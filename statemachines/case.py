@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from statemachines.expressions import Known, Value
 
+SAME_MINUTE_SECONDS = 60.0
+"""Of two things that senders stamp to the minute, or by clocks of their own, this apart neither is known to be the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:

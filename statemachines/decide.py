@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from statemachines.case import Case, Occurrence
+from statemachines.case import SAME_MINUTE_SECONDS, Case, Occurrence
 from statemachines.checklists import check_off, complete, done_on_arrival
 from statemachines.deadlines import due
 from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, Duration, State, StateKind
@@ -19,9 +19,6 @@ MAX_DEFERRED = 20
 
 MAX_MOVES = 8
 """One event leads to at most so many moves (deferred events included), so that a commit fits one transaction."""
-
-SAME_MINUTE_SECONDS = 60.0
-"""Many interfaces stamp events to the minute: within it, while a case is open, their stamps do not tell which came first."""
 
 
 class Outcome(StrEnum):
@@ -214,17 +211,13 @@ def _learn(machine: Machine, case: Case, event: Occurrence) -> tuple[dict[str, K
 def _superseded(machine: Machine, case: Case, event: Occurrence) -> bool:
     """Whether something newer is known than an event that re-opens cases and reports nothing: a value that came after it stands.
 
-    It takes back the earlier value only, in an open case too: who acts on the newer one must not lose it. There, it still counts
-    within a minute of the value; what has ended is not re-opened by anything older at all.
+    It takes back the earlier value only, in an open case too: who acts on the newer one must not lose it. Within a minute of the
+    value it counts, after the end as well: who acted on that value is told once too often rather than never.
     """
     if event.type not in machine.reopening or machine.facts.get(event.type):
         return False
-    grace = SAME_MINUTE_SECONDS if _is_open(machine, case) else 0.0
-    return any(known.at > event.at + grace for name, known in case.facts.items() if name in machine.renewed)
-
-
-def _is_open(machine: Machine, case: Case) -> bool:
-    return case.state is not None and machine.states[case.state].kind is not StateKind.END
+    latest = event.at + SAME_MINUTE_SECONDS
+    return any(known.at > latest for name, known in case.facts.items() if name in machine.renewed)
 
 
 def _observed(machine: Machine, learned: Mapping[str, Known]) -> Mapping[str, Known]:

@@ -12,12 +12,9 @@ from functions.cases import keys
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, visit_from
 from functions.cases.store import Place, load_case, machine_of
-from statemachines.case import Occurrence
+from statemachines.case import SAME_MINUTE_SECONDS, Occurrence
 from statemachines.definition import StateKind, Unplaced
 from statemachines.machine import Machine
-
-SAME_MINUTE_SECONDS = 60.0
-"""Of two things that senders stamp to the minute, or by clocks of their own, this apart neither is known to be the first."""
 
 
 def began(services: Services, case: str) -> float:
@@ -41,7 +38,7 @@ def is_of_another_stay(services: Services, row: CaseRow, event: Event) -> bool:
     stay = machine_of(services, row).definition.lifecycle
     if event.type not in (stay.transfer, stay.discharge) or event.encounter in (None, row.encounter):
         return False
-    return _surely_before(services, event.occurred_at.timestamp(), row)
+    return surely_before(services, event.occurred_at.timestamp(), row.id)
 
 
 def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occurrence) -> str | None:
@@ -59,7 +56,9 @@ def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occu
         return None
     if after_its_end and not (row.earlier == place.before or _takes_back(machine, occurrence.type)):
         return None  # it may be what came before its case
-    earlier = _surely_before(services, occurrence.at, row) if after_its_end else occurrence.at < began(services, row.id)
+    earlier = (
+        surely_before(services, occurrence.at, row.id) if after_its_end else occurrence.at < began(services, row.id)
+    )
     return place.before if earlier and not _ends_parent(services, row, occurrence) else None
 
 
@@ -80,7 +79,7 @@ def _ends_parent(services: Services, row: CaseRow, occurrence: Occurrence) -> bo
     ends = {state.name for state in machine.definition.states if state.kind is StateKind.END}
     ways = machine.arrows.get((parent.state, occurrence.type), ())
     over = parent.ended_at is not None or any(way.target in ends for way in ways)
-    return over and not _surely_before(services, occurrence.at, parent)
+    return over and not surely_before(services, occurrence.at, parent.id)
 
 
 def ended_by(services: Services, row: CaseRow) -> str:
@@ -91,5 +90,6 @@ def ended_by(services: Services, row: CaseRow) -> str:
     return next(t.on for t in machine_of(services, row).definition.transitions if t.id == visit["transition"])
 
 
-def _surely_before(services: Services, at: float, row: CaseRow) -> bool:
-    return at + SAME_MINUTE_SECONDS < began(services, row.id)
+def surely_before(services: Services, at: float, case: str) -> bool:
+    """Whether something happened (epoch seconds) before the case began, and not in the same minute."""
+    return at + SAME_MINUTE_SECONDS < began(services, case)

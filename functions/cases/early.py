@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from events.parse import Event, Unreadable, parse_event
 from functions.cases import keys
-from functions.cases.course import SAME_MINUTE_SECONDS, began
+from functions.cases.course import began
 from functions.cases.marks import mark_item, marked
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.quarantine import quarantine
 from functions.cases.table import Condition, Delete, Item, Key, Test, WriteRefused, read_all
+from statemachines.case import SAME_MINUTE_SECONDS
 from statemachines.decide import Outcome
 from statemachines.definition import Unplaced
 

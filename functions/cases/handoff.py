@@ -135,15 +135,17 @@ def described(
 ) -> Change:
     """The change with its moves routed and journaled, and with an entry for whatever else concerns the case's course.
 
-    What merely was recorded or ignored leaves no entry; a refusal does when a person is concerned.
+    What merely was recorded or ignored leaves no entry; a refusal does when a person is concerned, and so does what a person
+    took back and something newer stands against.
     """
     change = _identified(services, machine, change, occurrence, progress.decision, now)
     if progress.moves:
         change = _moved(services, machine, change, progress.moves, progress.case.done, now)
     elif progress.decision.done:
         change = _items_done(change, occurrence, progress.decision, now)
-    outcome = progress.decision.outcome
-    if outcome is Outcome.DEFERRED or (outcome is Outcome.REFUSED and occurrence.actor_id is not None):
+    outcome, reason = progress.decision.outcome, progress.decision.reason
+    concerns = outcome is Outcome.REFUSED or reason is Reason.OLDER_THAN_KNOWN
+    if outcome is Outcome.DEFERRED or (concerns and occurrence.actor_id is not None):
         change = noted(change, entry(occurrence, progress.decision, now))
     return _journaled(change, progress.taken, now)
 

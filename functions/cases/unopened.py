@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from events.parse import Event
 from functions.cases import keys
 from functions.cases.correlating import group_of
-from functions.cases.course import began, ended_by
+from functions.cases.course import ended_by, surely_before
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.merging import Survivor, joined, placed_under
@@ -20,6 +21,7 @@ from functions.cases.table import NEW, Check, Condition, Key, Put, Test, Write, 
 from statemachines.case import Case, Occurrence, following
 from statemachines.decide import Decision, Outcome, advance
 from statemachines.definition import Correlation, Unplaced
+from statemachines.expressions import Known
 from statemachines.machine import Machine
 
 EARLY_LOOK_SECONDS = 60.0
@@ -88,12 +90,19 @@ def _unopened(
         raise LookupError(f"case {place.case} is correlated but has no row")
     if opens:
         known = machine.answers_after(ended.case.state, event.type)
-        return (following(ended.case), ended) if known else (Case(), None)
-    if event.occurred_at.timestamp() < began(services, place.case):
+        return (_following(services, machine, ended), ended) if known else (Case(), None)
+    if surely_before(services, event.occurred_at.timestamp(), place.case):
         return None, None
     if event.occurred_at.timestamp() < ended.case.entered and ended_by(services, ended) in machine.reopening:
         return None, None
-    return following(ended.case), ended
+    return _following(services, machine, ended), ended
+
+
+def _following(services: Services, machine: Machine, ended: CaseRow) -> Case:
+    """The case that could follow an ended one. It knows that what ended that one happened, though its version noted no such fact."""
+    ending = machine.facts.get(ended_by(services, ended), ())
+    noted = {name: Known(True, ended.case.entered) for name, field in ending if field is None}
+    return following(replace(ended.case, facts={**noted, **ended.case.facts}))
 
 
 def answer_without_case(

@@ -6,11 +6,12 @@ the chief of service and the nursing supervisor. "Called", "acknowledged" and "a
 order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
 of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
 What is corrected, withdrawn or reported again after that opens a new case for the same result, which knows that somebody was
-told, and the laboratory owns telling them. A corrected value that is critical goes to the provider then, not to a nurse, if a
-provider knew the result: whose nurse it was may have changed, or the patient left, and the provider has to be told anyway. For
-the same reason a correction is known when a provider acknowledges it, if one had taken the first value on: who acted on it can
-undo what was ordered, and those who carry that out learn it from the orders. Where no provider ever knew, a nurse ends it, and is
-called again. What began under version 1, which did not note who took it on, counts as known to a provider.
+told, and the laboratory owns telling them. Once a provider took the result on, a critical value is called to a provider, not to
+a nurse, in the same case and after it: whose nurse it was may have changed, and the provider has to be told anyway. So it is when
+the patient has left: no nurse cares for them any more. For the same reason a correction is known when a provider acknowledges it
+then: who acted on the first value can undo what was ordered, and those who carry that out learn it from the orders. Where no
+provider ever knew, a nurse ends it, and is called again. Version 1 did not note who took a result on: of whatever was told under
+it, a provider counts as knowing. Who takes the call reads back: a nurse then tells the provider, a provider takes it on thereby.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value
@@ -54,6 +55,7 @@ from statemachines.language import (
     end,
     expect,
     fact,
+    happened,
     lifecycle,
     minutes,
     of,
@@ -107,23 +109,17 @@ value_matches = fact(
 )
 order_id = fact("order_id", "the order", CODE, of(ActionOrdered, lambda e: e.order_id))
 done_order = fact("done_order", "the order that was carried out", CODE, of(ActionCompleted, lambda e: e.order_id))
-told = fact(
-    "told", "somebody who was told", CODE,
-    of(ResultCalled, lambda e: e.result_id), of(ResultReadBack, lambda e: e.result_id),
-    of(ResultAcknowledged, lambda e: e.result_id), of(ActionOrdered, lambda e: e.result_id),
-    of(NoActionNeeded, lambda e: e.result_id), of(ExpectedResultReviewed, lambda e: e.result_id),
-)  # fmt: skip
+given = fact("given", "somebody who was given the value", YES_NO, happened(ResultCalled), happened(ResultReadBack))
 """Known as soon as anybody was given a value, the right person or not, whatever the call came to; it is never unknown again."""
 taken_on = fact(
-    "taken_on", "a provider who took it on", CODE, of(ResultAcknowledged, lambda e: e.result_id),
-    of(ActionOrdered, lambda e: e.result_id), of(NoActionNeeded, lambda e: e.result_id),
-    of(ExpectedResultReviewed, lambda e: e.result_id),
+    "told", "a provider who took it on", YES_NO, happened(ResultAcknowledged), happened(ActionOrdered),
+    happened(NoActionNeeded), happened(ExpectedResultReviewed),
 )  # fmt: skip
-"""Known as soon as a provider has a value to act on; it is never unknown again."""
-taking_on_noted = fact(
-    "taking_on_noted", "a provider who takes it on is noted", CODE, of(CriticalResultReported, lambda e: e.result_id)
-)
-"""Unknown only where all that happened did so under version 1: there, nothing that is known of says that no provider knew."""
+"""Known as soon as a provider has a value to act on; it is never unknown again.
+
+Under this name version 1 noted that anybody was told, and not who: a case that knows of that counts as known to a provider.
+"""
+left = fact("left", "the patient's discharge", YES_NO, happened(PatientDischarged))
 
 # ── Parameters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 KOST = "Kost, Critical limits for urgent clinician notification at US medical centers, JAMA 1990;263:704"
@@ -159,7 +155,7 @@ def _time(name: str, title: str, default: float, source: str = OWN) -> Parameter
 
 _SHARE = f"{CAP}; Baton's share of them"
 verify_within = _time("verify_within", "verify within", 5, _SHARE)
-call_within = _time("call_within", "call the nurse within", 5, _SHARE)
+call_within = _time("call_within", "call within", 5, _SHARE)
 read_back_within = _time("read_back_within", "read back within", 5, _SHARE)
 alternate_after = _time("alternate_after", "turn to the alternate after", 15, MCLNO)
 late_after = _time("late_after", "half of the time to a provider", 15, CAP)
@@ -204,9 +200,14 @@ expected = (
 )
 suppresses = (suppress_chronic == True) | (suppress_trending == True) | (suppress_on_protocol == True)  # noqa: E712
 to_be_called = critical & ~expected
-was_told, nobody_told = told.known, ~told.known
-provider_knew = taken_on.known | order_id.known | ~taking_on_noted.known
-only_nurses_knew = ~taken_on.known & ~order_id.known & taking_on_noted.known
+was_told = given.known | taken_on.known
+nobody_told = ~given.known & ~taken_on.known
+for_provider = taken_on.known | left.known
+for_nurse = ~taken_on.known & ~left.known
+"""The exact opposite of ``for_provider``: no provider knew it, and the patient is here."""
+nurse_suffices = given.known & for_nurse
+provider_must = ~given.known | for_provider
+"""The exact opposite of ``nurse_suffices``. Who knew of it if nobody was called did so by a review, which version 1 did not note."""
 carried_out = done_order == order_id
 """What was ordered last is done. After a correction an earlier order may be done still, and the new one is not done by that."""
 read_back_matches = (identifiers >= two) & (value_matches == True)  # noqa: E712
@@ -268,7 +269,8 @@ NOTIFY_DUE = waiting(
     records={
         CriticalResultReported: "reported again: the call gives the latest value",
         ResultCorrected: "the call gives the corrected value",
-        ResultCalled: "whoever answered does not care for this patient: call again", **_moving,
+        ResultCalled: "whoever answered does not care for this patient: call again",
+        PatientTransferred: "the result goes with the patient", PatientMerged: "patient identity noted",
     },
     defers=_calling_early, ignores={**_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
 )  # fmt: skip
@@ -293,12 +295,12 @@ CONTACTED = waiting(
     ignores={ResultCalled: "called already", **_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
 )  # fmt: skip
 _to_provider: Reasons = {
-    **_verified, **_not_suppressed, CorrectionAcknowledged: "the corrected value is critical: a provider reads it back",
+    **_verified, **_not_suppressed, CorrectionAcknowledged: "the value is critical: a provider reads it back",
 }  # fmt: skip
 PROVIDER_DUE = waiting(
     "provider_due", "Provider to be called", owner=LAB, within=minutes(call_within),
-    do="Call the provider who is responsible for the patient now, wherever the patient is; give the corrected value",
-    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "provider-due", "Corrected, provider to be called"),
+    do="Call the provider who is responsible for the patient now, wherever the patient is; give the latest value",
+    escalates_to=CHARGE_NURSE, emr=emr("in-progress", "provider-due", "Provider to be called"),
     records={
         CriticalResultReported: "reported again: the call gives the latest value",
         ResultCorrected: "the call gives the latest value", ProviderNotReached: "another attempt noted",
@@ -308,8 +310,8 @@ PROVIDER_DUE = waiting(
 )  # fmt: skip
 PROVIDER_CALLED = waiting(
     "provider_called", "Provider on the phone", owner=PROVIDER, within=minutes(read_back_within),
-    do="Write the corrected value down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
-    emr=emr("in-progress", "provider-called", "Corrected, not read back by the provider yet"),
+    do="Write the value down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
+    emr=emr("in-progress", "provider-called", "Provider on the phone, not read back yet"),
     records={ResultReadBack: "the read-back did not match: read it back again", **_moving},
     defers=_knowing_early, refuses=_reported_already,
     ignores={ResultCalled: "called already", ProviderNotReached: "the provider was reached already", **_to_provider}, late=_looked,
@@ -443,6 +445,7 @@ WITHDRAWN = end(
     late=_looked,
 )
 _died: Reasons = {
+    CriticalResultReported: "the patient died: nobody acts on it any more, and the report itself is in the record",
     ResultCorrected: "the patient died: nobody acts on it any more, and the report itself is corrected in the record",
     ResultWithdrawn: "the patient died: nobody acts on it any more, and the report itself is withdrawn in the record",
 }
@@ -455,19 +458,21 @@ ASKING = (READ_BACK_OK, COVERING_ASKED, CHIEF_ASKED, SUPERVISOR_ASKED)
 UNDECIDED = (PROVIDER_ACK, ORDER_MISSING, NOT_ACTED_ON, STILL_NOT_ACTED_ON)
 ORDERED = (ACTION_ORDERED, NOT_CARRIED_OUT)
 CORRECTING = (CORRECTED, CORRECTION_OVERDUE)
-BY_THE_NURSE = (CONTACTED, *ASKING, PROVIDER_ACK, CONFIRMING_ORDER, *UNDECIDED[1:], *ORDERED)
-TOLD = (*BY_THE_NURSE, PROVIDER_CALLED)
+BY_THE_NURSE = (CONTACTED, *ASKING)
+BY_A_PROVIDER = (PROVIDER_CALLED, CONFIRMING_ORDER, *UNDECIDED, *ORDERED)
+TOLD = (*BY_THE_NURSE, *BY_A_PROVIDER)
 OPEN = (*TO_TELL, PROVIDER_DUE, *TOLD, *CORRECTING)
 KNOWN_TO_SOMEBODY, KNOWN_TO_NOBODY = (CLOSED, REVIEWED, CORRECTION_KNOWN), (NOT_CRITICAL, WITHDRAWN)
 """How a case can have ended, but for the patient's death."""
-ENDS = (*KNOWN_TO_SOMEBODY, *KNOWN_TO_NOBODY, DECEASED)
 
 # ── Transitions: one row per arrow ───────────────────────────────────────────────────────────────────────────────────────
 TRANSITIONS = (
     # verify
     T("T-01", None, on=CriticalResultReported, to=RESULTED, because="reported as critical"),
-    T("T-02", RESULTED, on=ResultVerified, when=to_be_called, to=NOTIFY_DUE, by=LAB, override_by=(LAB, PROVIDER),
+    T("T-02", RESULTED, on=ResultVerified, when=to_be_called & for_nurse, to=NOTIFY_DUE, by=LAB, override_by=(LAB, PROVIDER),
       because="critical here, and not expected"),
+    T("T-07", RESULTED, on=ResultVerified, when=to_be_called & for_provider, to=PROVIDER_DUE, by=LAB, override_by=(LAB, PROVIDER),
+      because="critical here and not expected, and a provider knew it or the patient has left: call the provider"),
     T("T-03", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=critical & expected, to=SUPPRESSED_EXPECTED, by=LAB,
       because="critical, but expected for this patient"),
     T("T-04", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=harmless & nobody_told, to=NOT_CRITICAL, by=LAB,
@@ -487,12 +492,14 @@ TRANSITIONS = (
       because="the responsible provider is on the phone"),
     T("T-16", PROVIDER_DUE, on=DEADLINE, to=NOTIFY_OVERDUE, because="no provider was called in time: take it for the unit"),
     T("T-17", PROVIDER_CALLED, on=ResultReadBack, when=read_back_matches, to=PROVIDER_ACK, by=PROVIDERS,
-      separate_from=("T-15",), because="two identifiers and the value match: the provider takes the corrected value on"),
+      separate_from=("T-15",), because="two identifiers and the value match: the provider takes it on"),
+    T("T-29", PROVIDER_CALLED, on=ResultReadBack, when=read_back_matches, to=READ_BACK_OK, by=NURSES,
+      separate_from=("T-15",), because="a nurse took the provider's call: two identifiers and the value match"),
     T("T-18", PROVIDER_CALLED, on=DEADLINE, to=NOTIFY_OVERDUE, because="the provider did not read it back in time"),
-    T("T-19", PROVIDER_CALLED, on=ResultCorrected, when=~harmless, to=PROVIDER_DUE,
-      because="corrected again, and still critical: call the latest value"),
+    T("T-28", (*BY_THE_NURSE, NOTIFY_OVERDUE), on=ResultReadBack, when=read_back_matches & for_provider, to=PROVIDER_ACK,
+      by=PROVIDERS, separate_from=("T-10", "T-13", "T-29"), because="a provider took the call: two identifiers and the value match"),
     # reach a provider
-    T("T-20", ASKING, on=ResultAcknowledged, to=PROVIDER_ACK, by=PROVIDERS, separate_from=("T-13",),
+    T("T-20", ASKING, on=ResultAcknowledged, to=PROVIDER_ACK, by=PROVIDERS, separate_from=("T-13", "T-29"),
       because="a provider takes the result on"),
     T("T-21", READ_BACK_OK, on=DEADLINE, to=COVERING_ASKED, because="the ordering provider did not answer in time"),
     T("T-22", READ_BACK_OK, on=ProviderNotReached, to=COVERING_ASKED, by=NURSES, because="the ordering provider cannot be reached"),
@@ -520,17 +527,30 @@ TRANSITIONS = (
     T("T-43", NOT_CARRIED_OUT, on=DEADLINE, to=None, because="still not carried out"),
     # expected
     T("T-50", SUPPRESSED_EXPECTED, on=ExpectedResultReviewed, to=REVIEWED, by=PROVIDERS, because="reviewed: expected"),
-    T("T-51", SUPPRESSED_EXPECTED, on=ResultCallRequested, to=NOTIFY_DUE, by=(LAB, *NURSES, *PROVIDERS),
+    T("T-51", SUPPRESSED_EXPECTED, on=ResultCallRequested, when=for_nurse, to=NOTIFY_DUE, by=(LAB, *NURSES, *PROVIDERS),
       because="somebody wants it called"),
-    T("T-52", SUPPRESSED_EXPECTED, on=DEADLINE, to=NOTIFY_DUE, because="nobody reviewed it: call it after all"),
+    T("T-53", SUPPRESSED_EXPECTED, on=ResultCallRequested, when=for_provider, to=PROVIDER_DUE, by=(LAB, *NURSES, *PROVIDERS),
+      because="somebody wants it called, and a provider knew it or the patient has left"),
+    T("T-52", SUPPRESSED_EXPECTED, on=DEADLINE, when=for_nurse, to=NOTIFY_DUE, because="nobody reviewed it: call it after all"),
+    T("T-54", SUPPRESSED_EXPECTED, on=DEADLINE, when=for_provider, to=PROVIDER_DUE,
+      because="nobody reviewed it, and a provider knew it or the patient has left: call the provider after all"),
     # a correction, a withdrawal
-    T("T-72", (SUPPRESSED_EXPECTED, *CORRECTING), on=CriticalResultReported, when=to_be_called, to=NOTIFY_DUE,
+    T("T-72", (SUPPRESSED_EXPECTED, *CORRECTING), on=CriticalResultReported, when=to_be_called & for_nurse, to=NOTIFY_DUE,
       because="reported again, critical and not expected: call it"),
-    T("T-61", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called, to=NOTIFY_DUE, because="corrected: no longer expected"),
+    T("T-76", (SUPPRESSED_EXPECTED, *CORRECTING), on=CriticalResultReported, when=to_be_called & for_provider, to=PROVIDER_DUE,
+      because="reported again, critical and not expected: call it to the provider"),
+    T("T-61", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called & for_nurse, to=NOTIFY_DUE,
+      because="corrected: no longer expected"),
+    T("T-77", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called & for_provider, to=PROVIDER_DUE,
+      because="corrected: no longer expected, call it to the provider"),
     T("T-62", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & nobody_told, to=NOT_CRITICAL,
       because="corrected: not critical, and nobody was told"),
-    T("T-63", (*BY_THE_NURSE, *CORRECTING), on=ResultCorrected, when=~harmless, to=NOTIFY_DUE,
+    T("T-63", (*BY_THE_NURSE, *CORRECTING), on=ResultCorrected, when=~harmless & for_nurse, to=NOTIFY_DUE,
       because="corrected, and still critical: call the corrected value"),
+    T("T-75", (*BY_THE_NURSE, *CORRECTING), on=ResultCorrected, when=~harmless & for_provider, to=PROVIDER_DUE,
+      because="corrected, and still critical: call the corrected value to the provider"),
+    T("T-19", BY_A_PROVIDER, on=ResultCorrected, when=~harmless, to=PROVIDER_DUE,
+      because="corrected, and still critical: the provider who has the first value is called"),
     T("T-64", (PROVIDER_DUE, *TOLD), on=ResultCorrected, when=harmless, to=CORRECTED,
       because="corrected: not critical, and it was told"),
     T("T-70", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & was_told, to=CORRECTED,
@@ -538,19 +558,19 @@ TRANSITIONS = (
     T("T-65", TO_TELL, on=ResultWithdrawn, when=nobody_told, to=WITHDRAWN, by=LAB, because="withdrawn before anybody was told"),
     T("T-66", (PROVIDER_DUE, *TOLD), on=ResultWithdrawn, to=CORRECTED, by=LAB, because="withdrawn after it was told"),
     T("T-71", TO_TELL, on=ResultWithdrawn, when=was_told, to=CORRECTED, by=LAB, because="withdrawn, and somebody was told before"),
-    T("T-73", CORRECTING, on=CorrectionAcknowledged, when=only_nurses_knew, to=CORRECTION_KNOWN, by=NURSES,
-      because="a nurse knows the correction, and no provider knew the first value"),
-    T("T-74", CORRECTING, on=CorrectionAcknowledged, when=provider_knew, to=None, by=NURSES,
-      because="a nurse knows the correction; the provider who took the first value on must know it too"),
+    T("T-73", CORRECTING, on=CorrectionAcknowledged, when=nurse_suffices, to=CORRECTION_KNOWN, by=NURSES,
+      because="a nurse knows the correction, no provider knew the first value, and the patient is here"),
+    T("T-74", CORRECTING, on=CorrectionAcknowledged, when=provider_must, to=None, by=NURSES,
+      because="a nurse knows the correction; a provider took the first value on or the patient has left: one must know it too"),
     T("T-67", CORRECTING, on=CorrectionAcknowledged, to=CORRECTION_KNOWN, by=PROVIDERS, because="a provider knows the correction"),
     T("T-68", CORRECTED, on=DEADLINE, to=CORRECTION_OVERDUE, because="the correction was not told in time"),
     T("T-69", CORRECTION_OVERDUE, on=DEADLINE, to=None, because="the correction is still not known"),
     # a correction, a withdrawal, another report after the end
     T("T-90", CLOSED, on=ResultCorrected, when=~harmless, to=PROVIDER_DUE, reopens=True,
       because="corrected after the end, and critical: call the corrected value to the provider"),
-    T("T-97", CORRECTION_KNOWN, on=ResultCorrected, when=~harmless & only_nurses_knew, to=NOTIFY_DUE, reopens=True,
+    T("T-97", CORRECTION_KNOWN, on=ResultCorrected, when=~harmless & for_nurse, to=NOTIFY_DUE, reopens=True,
       because="corrected again, critical after all, and no provider ever knew of it: call the nurse"),
-    T("T-98", CORRECTION_KNOWN, on=ResultCorrected, when=~harmless & provider_knew, to=PROVIDER_DUE, reopens=True,
+    T("T-98", CORRECTION_KNOWN, on=ResultCorrected, when=~harmless & for_provider, to=PROVIDER_DUE, reopens=True,
       because="corrected again, critical after all: call the corrected value to the provider"),
     T("T-91", REVIEWED, on=ResultCorrected, when=~harmless & ~expected, to=PROVIDER_DUE, reopens=True,
       because="corrected after it was reviewed, and no longer expected: call it to the provider"),
@@ -562,10 +582,11 @@ TRANSITIONS = (
       because="withdrawn after the end, and it was told"),
     T("T-95", KNOWN_TO_NOBODY, on=ResultCorrected, when=~harmless, to=RESULTED, reopens=True,
       because="corrected after the end, and critical after all: a fresh result, to be verified"),
-    T("T-96", ENDS, on=CriticalResultReported, to=RESULTED, reopens=True,
+    T("T-96", (*KNOWN_TO_SOMEBODY, *KNOWN_TO_NOBODY), on=CriticalResultReported, to=RESULTED, reopens=True,
       because="reported again after the end: verify what it says now; whoever was told before counts as told"),
     # the patient's life goes on
     T("T-80", CONTACTED, on=PatientTransferred, to=NOTIFY_DUE, because="another nurse cares for the patient now: call there"),
+    T("T-84", NOTIFY_DUE, on=PatientDischarged, to=PROVIDER_DUE, because="no nurse cares for the patient any more: call the provider"),
     T("T-81", ACTION_ORDERED, on=PatientTransferred, to=None, because="the new unit carries it out"),
     T("T-82", ORDERED, on=PatientDischarged, to=PROVIDER_ACK, because="left before it was carried out: decide what now"),
     T("T-83", OPEN, on=PatientDied, to=DECEASED, because="the patient died"),
@@ -585,8 +606,8 @@ CRITICAL_LAB = workflow(
     correlation=Correlation.RESULT,
     roles=(PROVIDER, RN, LAB, COVERING, CHIEF, SUPERVISOR, CHARGE_NURSE),
     facts=(
-        result_id, potassium, sodium, glucose, calcium, always_called, chronic, trending, on_protocol, right_recipient,
-        identifiers, value_matches, order_id, done_order, told, taken_on, taking_on_noted,
+        result_id, chronic, trending, on_protocol, potassium, sodium, glucose, calcium, always_called, right_recipient,
+        identifiers, value_matches, order_id, done_order, given, taken_on, left,
     ),
     parameters=(
         potassium_low, potassium_high, sodium_low, sodium_high, glucose_low, glucose_high, calcium_low, calcium_high,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.stack.ward import Ward
 
 def main() -> int:
     """Measure; 0 unless something could not be measured or the demonstration does not agree."""
+    argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__).parse_args()
     found: dict[str, Any] = {}
     with step("decisions of the pure core"):
         pure = decisions.measure()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.unit.workflows.test_critical_lab import (
     tell,
     to_be_called,
 )
-from tests.unit.workflows.ways import RESULT
+from tests.unit.workflows.ways import RESULT, somebody
 
 HARMLESS = {**RESULT, "potassium_mmol_l": 4.2}
 STILL_CRITICAL = {**RESULT, "potassium_mmol_l": 7.4}
@@ -98,7 +99,6 @@ def deceased(facility: str = "northfield") -> Hospital:
         (correction_known, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
         (not_critical, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
         (withdrawn, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
-        (deceased, "critical_result_reported", STILL_CRITICAL, "T-96", "resulted", "LAB"),
     ],
 )
 def test_what_is_corrected_or_withdrawn_after_the_end_has_an_owner_again(
@@ -129,6 +129,7 @@ def test_what_is_corrected_or_withdrawn_after_the_end_has_an_owner_again(
         (withdrawn, "result_withdrawn", HAEMOLYSED),
         (deceased, "result_corrected", STILL_CRITICAL),
         (deceased, "result_withdrawn", HAEMOLYSED),
+        (deceased, "critical_result_reported", STILL_CRITICAL),
     ],
 )
 def test_where_nobody_has_to_be_told_nothing_is_re_opened(ending: Any, type: str, event: dict[str, Any]) -> None:
@@ -253,13 +254,128 @@ def test_a_provider_reads_a_value_back_that_was_corrected_after_the_end_and_take
     assert hospital.at(LAB) == "provider_due"
     tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
     assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_called", "PROVIDER")
-    refused = tell(hospital, "result_read_back", "RN", identifiers_confirmed=2, value_confirmed=True)
+    refused = tell(hospital, "result_read_back", "LAB", **READ_BACK)
     assert (refused.outcome, refused.reason) == ("refused", "wrong_role")
     tell(hospital, "result_read_back", "PROVIDER", identifiers_confirmed=1, value_confirmed=True)
     assert hospital.at(LAB) == "provider_called"
-    tell(hospital, "result_read_back", "PROVIDER", identifiers_confirmed=2, value_confirmed=True)
+    assert tell(hospital, "result_read_back", "PROVIDER", **READ_BACK).transitions == ("T-17",)
     assert hospital.at(LAB) == "provider_ack"
     assert violations(hospital) == []
+
+
+def test_a_nurse_who_takes_the_providers_call_has_the_value_for_nobody_but_the_provider() -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    own = tell(hospital, "result_read_back", "LAB-ALDER:RN", **READ_BACK)
+    assert (own.outcome, hospital.at(LAB)) == ("refused", "provider_called")
+    assert tell(hospital, "result_read_back", "RN", **READ_BACK).transitions == ("T-29",)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("read_back_ok", "RN")
+    again = tell(hospital, "result_read_back", "RN", **READ_BACK)
+    assert (again.outcome, again.reason) == ("refused", "wrong_role"), "nobody stands in for the provider"
+    own = tell(hospital, "result_acknowledged", "RN-ALDER:PROVIDER")
+    assert (own.outcome, own.reason) == ("refused", "same_performer")
+    tell(hospital, "result_acknowledged", "PROVIDER")
+    assert hospital.at(LAB) == "provider_ack"
+
+
+def overdue_for_a_provider() -> Hospital:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    assert hospital.miss(LAB) == "notify_overdue"
+    return hospital
+
+
+def reached_too_late() -> Hospital:
+    hospital = overdue_for_a_provider()
+    tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    assert hospital.at(LAB) == "contacted"
+    return hospital
+
+
+def read_back_by_the_unit_meanwhile() -> Hospital:
+    hospital = reached_too_late()
+    tell(hospital, "result_read_back", "RN", **READ_BACK)
+    assert hospital.at(LAB) == "read_back_ok"
+    return hospital
+
+
+@pytest.mark.parametrize("where", [overdue_for_a_provider, reached_too_late, read_back_by_the_unit_meanwhile])
+def test_a_provider_who_is_reached_when_the_unit_was_asked_already_reads_it_back_and_takes_it_on(where: Any) -> None:
+    hospital = where()
+    wrongly = tell(hospital, "result_read_back", "PROVIDER", identifiers_confirmed=2, value_confirmed=False)
+    assert wrongly.outcome in ("recorded", "ignored")
+    assert tell(hospital, "result_read_back", "PROVIDER", **READ_BACK).transitions == ("T-28",)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_ack", "PROVIDER")
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+    assert violations(hospital) == []
+
+
+def test_a_providers_read_back_that_overtakes_a_late_call_counts_when_the_unit_is_asked() -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    called = hospital.now + 30
+    assert tell(hospital, "result_read_back", "PROVIDER", **READ_BACK).outcome == "deferred"
+    assert hospital.miss(LAB) == "provider_ack"
+    late = tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True, at=called)
+    assert (late.outcome, hospital.at(LAB)) == ("ignored", "provider_ack")
+
+
+def test_a_provider_reads_back_to_somebody_else_than_themselves() -> None:
+    hospital = overdue_for_a_provider()
+    tell(hospital, "result_called", "LAB-ALDER:LAB", recipient_id="LAB-ALDER", cares_for_patient=True)
+    own = tell(hospital, "result_read_back", "LAB-ALDER:PROVIDER", **READ_BACK)
+    assert (own.outcome, hospital.at(LAB)) == ("refused", "contacted")
+
+
+def found_harmless() -> Hospital:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    return hospital
+
+
+def to_be_verified_again() -> Hospital:
+    hospital = closed()
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    return hospital
+
+
+def to_be_reviewed_again() -> Hospital:
+    hospital = reviewed()
+    tell(hospital, "result_corrected", "LAB", **EXPECTED)
+    assert hospital.at(LAB) == "suppressed_expected"
+    return hospital
+
+
+@pytest.mark.parametrize(
+    ("begin", "type", "by", "event", "transition"),
+    [
+        (found_harmless, "result_corrected", "LAB", STILL_CRITICAL, "T-75"),
+        (found_harmless, "critical_result_reported", "LAB", STILL_CRITICAL, "T-76"),
+        (to_be_verified_again, "result_verified", "LAB", {}, "T-07"),
+        (to_be_reviewed_again, "result_corrected", "LAB", STILL_CRITICAL, "T-77"),
+        (to_be_reviewed_again, "critical_result_reported", "LAB", STILL_CRITICAL, "T-76"),
+        (to_be_reviewed_again, "result_call_requested", "RN", {"reason": "palpitations"}, "T-53"),
+    ],
+)
+def test_what_a_provider_knew_is_called_to_a_provider_wherever_it_turns_critical_again(
+    begin: Any, type: str, by: str, event: dict[str, Any], transition: str
+) -> None:
+    hospital = begin()
+    assert tell(hospital, type, by, **event).transitions == (transition,)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_due", "LAB")
+    assert violations(hospital) == []
+
+
+def test_what_a_provider_reviewed_before_and_does_not_review_again_is_called_to_a_provider() -> None:
+    assert to_be_reviewed_again().miss(LAB) == "provider_due"
+
+
+def test_a_nurse_has_read_a_value_back_for_a_provider_who_knew_the_first_one_and_it_is_corrected() -> None:
+    hospital = read_back_by_the_unit_meanwhile()
+    tell(hospital, "result_corrected", "LAB", **{**STILL_CRITICAL, "potassium_mmol_l": 7.6})
+    assert hospital.at(LAB) == "provider_due"
 
 
 def test_whoever_does_not_call_the_provider_is_followed_by_the_unit() -> None:
@@ -288,13 +404,15 @@ def test_a_nurse_alone_does_not_end_a_correction_of_what_a_provider_took_on() ->
     assert violations(hospital) == []
 
 
-def as_version_1_left_it(hospital: Hospital, *known: str) -> Hospital:
-    """The ended case without the facts that version 1 did not have, and without these."""
+def as_version_1_left_it(hospital: Hospital) -> Hospital:
+    """The ended case with what version 1 noted: that anybody was told, not who; and nothing where a result was reviewed only."""
     place = keys.meta(hospital.of(LAB).id)
     row = dict(hospital.row(place))
-    without = {"taken_on", "taking_on_noted", *known}
-    facts = {name: fact for name, fact in row["facts"].items() if name not in without}
-    assert len(facts) == len(row["facts"]) - len(without)
+    facts = dict(row["facts"])
+    called, provider = facts.pop("given", None), facts.pop("told", None)
+    assert called or provider
+    if row["state"] != "reviewed":
+        facts["told"] = ["R1", *(called or provider)[1:]]
     hospital.table.write((Put({**row, "facts": facts}, ()),))
     return hospital
 
@@ -316,15 +434,19 @@ def test_what_ended_under_version_1_counts_as_known_to_a_provider(
     assert tell(hospital, "correction_acknowledged", "PROVIDER").transitions == ("T-67",)
 
 
-def test_what_was_ordered_under_version_1_is_known_to_a_provider_though_it_is_reported_again_under_this_one() -> None:
-    hospital = as_version_1_left_it(closed())
+@pytest.mark.parametrize("ending", [closed, not_acted_on, correction_known])
+def test_what_ended_under_version_1_is_known_to_a_provider_though_it_is_reported_again_under_this_one(
+    ending: Any,
+) -> None:
+    hospital = as_version_1_left_it(ending())
     tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
     assert tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED).transitions == ("T-71",)
     assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+    assert tell(hospital, "correction_acknowledged", "PROVIDER").transitions == ("T-67",)
 
 
 def test_a_correction_known_under_version_1_that_is_critical_after_all_is_called_to_a_provider() -> None:
-    hospital = as_version_1_left_it(correction_known(), "order_id")
+    hospital = as_version_1_left_it(correction_known())
     assert tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL).transitions == ("T-98",)
 
 
@@ -407,9 +529,9 @@ def test_what_happened_before_the_case_began_is_not_about_it(type: str, values: 
     hospital = closed()
     ended = hospital.of(LAB)
     began = hospital.row(keys.visit(ended.id, 1))["entered"]
-    late = tell(hospital, type, "LAB", **values, at=began - 1)
+    late = tell(hospital, type, "LAB", **values, at=began - 61)
     assert (late.outcome, late.reason, late.case) == ("recorded", "older_than_known", ended.id)
-    with_news = tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL, sodium_mmol_l=110, at=began - 1)
+    with_news = tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL, sodium_mmol_l=110, at=began - 61)
     assert (with_news.outcome, with_news.reason, with_news.case) == ("refused", "case_ended", ended.id)
     assert [row.id for row in hospital.cases()] == [ended.id]
 
@@ -461,12 +583,43 @@ def test_a_withdrawal_stamped_to_the_minute_of_the_report_in_an_open_case_counts
     assert tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=at - before).outcome == outcome
 
 
-@pytest.mark.parametrize("before", [1, 60])
-def test_the_same_withdrawal_of_an_ended_case_re_opens_nothing(before: float) -> None:
-    hospital = correction_known()
+def closed_as_corrected() -> Hospital:
+    hospital = on_the_phone("northfield")
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "RN", **READ_BACK)
+    tell(hospital, "result_acknowledged", "PROVIDER")
+    tell(hospital, "no_action_needed", "PROVIDER", reason="on dialysis")
+    assert hospital.at(LAB) == "closed"
+    return hospital
+
+
+def reviewed_as_corrected() -> Hospital:
+    hospital = reported("northfield", {"chronic_disease": True})
+    tell(hospital, "result_verified", "LAB")
+    tell(hospital, "result_corrected", "LAB", **EXPECTED)
+    tell(hospital, "expected_result_reviewed", "PROVIDER")
+    return hospital
+
+
+def known_as_corrected() -> Hospital:
+    hospital = acknowledged("northfield")
+    tell(hospital, "result_corrected", "LAB", **HARMLESS)
+    tell(hospital, "correction_acknowledged", "PROVIDER")
+    return hospital
+
+
+@pytest.mark.parametrize(("before", "outcome"), [(1, "moved"), (60, "moved"), (61, "recorded")])
+@pytest.mark.parametrize("ending", [closed_as_corrected, reviewed_as_corrected, known_as_corrected])
+def test_a_withdrawal_stamped_to_the_minute_of_the_newest_value_counts_after_the_end_too(
+    ending: Any, before: float, outcome: str
+) -> None:
+    """Somebody acted on that value, and is told: after a harmless one perhaps once too often, which is the safe side."""
+    hospital = ending()
     at = hospital.of(LAB).case.facts["potassium"].at
     late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=at - before)
-    assert (late.outcome, late.reason) == ("recorded", "older_than_known")
+    assert (late.outcome, late.outcome == "moved") == (outcome, hospital.at(LAB) == "corrected")
+    assert violations(hospital) == []
 
 
 def test_the_case_before_is_remembered_by_one_that_re_opens_another() -> None:
@@ -586,3 +739,42 @@ def test_a_result_that_nobody_knew_is_not_re_opened() -> None:
     assert (other.outcome, len(hospital.cases())) == ("held_early", 1)
     place = hospital.services.keys.correlation("northfield", LAB, "E-1", "R9")
     assert hospital.table.get(Key(place, keys.OPEN)) is None
+
+
+# ── what another version noted, and what shares a minute ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "first", [("critical_result_reported", STILL_CRITICAL), ("result_corrected", EXPECTED)], ids=["again", "corrected"]
+)
+def test_a_review_under_version_1_is_known_although_that_noted_nothing_of_it(first: tuple[str, dict[str, Any]]) -> None:
+    hospital = as_version_1_left_it(reviewed())
+    tell(hospital, first[0], "LAB", **first[1])
+    tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED)
+    assert hospital.at(LAB) == "corrected"
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+
+
+@pytest.mark.parametrize("ending", [closed, reviewed, not_acted_on])
+def test_a_withdrawal_stamped_to_the_minute_in_which_a_correction_re_opened_the_case_counts(
+    ending: Callable[[], Hospital],
+) -> None:
+    hospital = ending()
+    tell(hospital, "result_corrected", "LAB", **{**STILL_CRITICAL, "chronic_disease": False})
+    corrected = hospital.now
+    tell(hospital, "result_called", "LAB", recipient_id=somebody("PROVIDER"), cares_for_patient=True)
+    tell(hospital, "result_read_back", "PROVIDER", **READ_BACK)
+    tell(hospital, "no_action_needed", "PROVIDER", reason="dialysis today")
+    assert hospital.at(LAB) == "closed"
+    late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=corrected - 40)
+    assert late.transitions == ("T-94",)
+
+
+def test_a_withdrawal_that_something_newer_stands_against_is_in_the_journal() -> None:
+    hospital = closed()
+    hospital.now += 3600
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    late = tell(hospital, "result_withdrawn", "LAB", **HAEMOLYSED, at=hospital.now - 1800)
+    assert late.outcome == "recorded"
+    entry = hospital.journal(hospital.of(LAB).id)[-1]
+    assert (entry["kind"], entry["reason"], entry["event"]) == ("recorded", "older_than_known", "result_withdrawn")

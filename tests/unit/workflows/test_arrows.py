@@ -19,7 +19,7 @@ from tests.unit.workflows.ways import DATA, Step, somebody, steps
 DEFINITIONS = {name: WORKFLOWS[name] for name in ("critical_lab", "home_oxygen_order", "home_oxygen")}
 FACILITIES = tuple(facilities())
 WITHOUT_THEM = {
-    ("critical_lab", "southgate"): {"T-03", "T-50", "T-51", "T-52", "T-61", "T-91", "T-92"},
+    ("critical_lab", "southgate"): {"T-03", "T-50", "T-51", "T-52", "T-53", "T-54", "T-61", "T-77", "T-91", "T-92"},
     ("home_oxygen_order", "northfield"): {"T-06", "T-09", "T-10", "T-11"},
     ("home_oxygen_order", "lakeside"): {"T-06", "T-09", "T-10", "T-11"},
     ("home_oxygen_order", "southgate"): {"T-05"},

@@ -290,9 +290,20 @@ def test_a_correction_after_it_was_told_is_told_to_those_who_know_the_first_valu
     assert violations(hospital) == []
 
 
-def test_a_corrected_value_that_is_still_critical_is_called_again() -> None:
-    hospital = ordered()
-    assert correct(hospital, 2.1) == "notify_due"
+@pytest.mark.parametrize(
+    ("begin", "state"),
+    [
+        (on_the_phone, "notify_due"),
+        (read_back, "notify_due"),
+        (acknowledged, "provider_due"),
+        (ordered, "provider_due"),
+    ],
+)
+def test_a_corrected_value_that_is_still_critical_is_called_again_to_a_provider_who_has_the_first_one(
+    begin: Any, state: str
+) -> None:
+    hospital = begin()
+    assert correct(hospital, 2.1) == state
 
 
 @pytest.mark.parametrize(("begin", "state"), [(to_be_called, "withdrawn"), (read_back, "corrected")])
@@ -404,17 +415,20 @@ def test_what_is_reported_again_as_critical_after_a_correction_is_called_again()
     assert correct(hospital, 4.4) == "corrected"
     assert tell(hospital, "critical_result_reported", **HARMLESS).outcome == "recorded"
     tell(hospital, "critical_result_reported", **RESULT)
-    assert hospital.at(LAB) == "notify_due"
+    assert hospital.at(LAB) == "provider_due"
+    told_a_nurse = on_the_phone()
+    assert correct(told_a_nurse, 4.4) == "corrected"
+    tell(told_a_nurse, "critical_result_reported", **RESULT)
+    assert told_a_nurse.at(LAB) == "notify_due"
 
 
 @pytest.mark.parametrize("correction", [6.9, 2.1])
 def test_an_order_for_the_first_value_that_is_done_later_does_not_close_the_case(correction: float) -> None:
     hospital = ordered()
-    assert correct(hospital, correction) == "notify_due"
+    assert correct(hospital, correction) == "provider_due"
     assert tell(hospital, "action_completed", "RN", order_id="O1").outcome == "deferred"
-    tell(hospital, "result_called", "LAB", recipient_id="RN-ALDER", cares_for_patient=True)
-    tell(hospital, "result_read_back", "RN", **READ_BACK)
-    tell(hospital, "result_acknowledged", "PROVIDER")
+    tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "PROVIDER", **READ_BACK)
     tell(hospital, "action_ordered", "PROVIDER", order_id="O2")
     assert hospital.at(LAB) == "action_ordered"
     tell(hospital, "action_completed", "RN", order_id="O2")
@@ -556,10 +570,24 @@ def test_who_leaves_before_the_order_is_carried_out_is_the_providers_again() -> 
     assert violations(hospital) == []
 
 
-def test_who_leaves_before_anybody_was_told_is_called_about_all_the_same() -> None:
+def test_of_who_leaves_before_anybody_was_told_the_provider_is_called() -> None:
+    """No nurse cares for them any more."""
     hospital = to_be_called()
+    assert tell(hospital, "patient_discharged").transitions == ("T-84",)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_due", "LAB")
+    tell(hospital, "result_called", "LAB", recipient_id="PROVIDER-ALDER", cares_for_patient=True)
+    tell(hospital, "result_read_back", "PROVIDER", **READ_BACK)
+    assert hospital.at(LAB) == "provider_ack"
+    tell(hospital, "result_withdrawn", "LAB", reason="haemolysed")
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",), "a provider read it back"
+    assert violations(hospital) == []
+
+
+def test_of_who_leaves_before_the_result_is_verified_the_provider_is_called() -> None:
+    hospital = reported()
     assert tell(hospital, "patient_discharged").outcome == "recorded"
-    assert hospital.at(LAB) == "notify_due"
+    tell(hospital, "result_verified", "LAB")
+    assert hospital.at(LAB) == "provider_due"
 
 
 def test_a_step_that_comes_late_does_no_harm_to_a_case_that_has_ended() -> None:

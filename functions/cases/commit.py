@@ -160,7 +160,7 @@ def opening(row: CaseRow, there: Place | None, *, carries_on: bool = False) -> C
         take = Put(taken, NEW)
     else:
         taken |= there.named_before(reopened=carries_on)
-        take = Put(taken, (Condition("case", Test.EQUALS, there.case), Condition("closed_at", Test.EXISTS)))
+        take = Put(taken, there.as_read())
     if row.group is None:
         return Change(before=None, after=row, writes=(take,))
     member = keys.member(row.group, row.id)

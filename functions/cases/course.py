@@ -13,7 +13,7 @@ from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, visit_from
 from functions.cases.store import Place, load_case, machine_of
 from statemachines.case import SAME_MINUTE_SECONDS, Occurrence
-from statemachines.definition import StateKind, Unplaced
+from statemachines.definition import Unplaced
 from statemachines.machine import Machine
 
 
@@ -45,9 +45,9 @@ def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occu
     """The case that had the place before the open one, ``row``, if an event is for that: it refuses what comes so late.
 
     What opens or re-opens cases, and what is said of the patient, whose life goes on from case to case, is for the open one
-    however late. So is what happened since that began, though the one before it had not ended yet; and what ends the case that
-    asked for it, its parent. What happened between the two came early for the open one,
-    unless it takes something back, or is said of a result that was reported again since: an acknowledgement, say.
+    however late. So is what happened since that began, though the one before it had not ended yet; and what moves its parent,
+    the case that asked for it. What happened between the two came early for the open one, unless it takes something back, or
+    is said of a result that was reported again since: an acknowledgement, say.
     """
     if place.before is None or place.before_ended is None:
         return None
@@ -56,10 +56,11 @@ def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occu
         return None
     if after_its_end and not (row.earlier == place.before or _takes_back(machine, occurrence.type)):
         return None  # it may be what came before its case
-    earlier = (
-        surely_before(services, occurrence.at, row.id) if after_its_end else occurrence.at < began(services, row.id)
-    )
-    return place.before if earlier and not _ends_parent(services, row, occurrence) else None
+    if after_its_end:
+        earlier = surely_before(services, occurrence.at, row.id)
+    else:  # of a result, what happened while both reports were known may be of the first, and somebody must be told of the other
+        earlier = row.earlier == place.before or occurrence.at < began(services, row.id)
+    return place.before if earlier and not _moves_parent(services, row, occurrence) else None
 
 
 def _takes_back(machine: Machine, type: str) -> bool:
@@ -68,18 +69,17 @@ def _takes_back(machine: Machine, type: str) -> bool:
     return expectation is not None and expectation.unplaced is Unplaced.HOLD_THEN_IGNORE
 
 
-def _ends_parent(services: Services, row: CaseRow, occurrence: Occurrence) -> bool:
-    """Whether the case's parent, which had begun, has ended or ends with this: when a plan is cancelled, so is its order."""
+def _moves_parent(services: Services, row: CaseRow, occurrence: Occurrence) -> bool:
+    """Whether the case's parent, which had begun, moves with this or has ended so: when a plan is cancelled, so is its order."""
     if row.parent is None:
         return False
     parent = load_case(services, row.parent.case)
     if parent is None:
         raise LookupError(f"case {row.id} was opened by {row.parent.case}, which does not exist")
-    machine = machine_of(services, parent)
-    ends = {state.name for state in machine.definition.states if state.kind is StateKind.END}
-    ways = machine.arrows.get((parent.state, occurrence.type), ())
-    over = parent.ended_at is not None or any(way.target in ends for way in ways)
-    return over and not surely_before(services, occurrence.at, parent.id)
+    moves = (parent.state, occurrence.type) in machine_of(services, parent).arrows
+    if parent.ended_at is not None:
+        moves = ended_by(services, parent) == occurrence.type
+    return moves and not surely_before(services, occurrence.at, parent.id)
 
 
 def ended_by(services: Services, row: CaseRow) -> str:

@@ -179,17 +179,19 @@ def _identified(
     """A patient's record was merged into another: the case is about that one from now on, and the journal says so.
 
     What is told of the surviving record finds the case, and what is still told of the other; unless the survivor has an
-    open case of its own. Then both stay, each told by its own record, and the journal calls for a person to look.
+    open case of its own. Then both stay, each told by its own record, and the journal calls for a person to look. Of several
+    merges the newest says whose the case is; which records are placed alike does not depend on their order.
     """
     survivor = occurrence.values.get("surviving_patient")
     if (
         occurrence.type != machine.definition.lifecycle.merge
         or not isinstance(survivor, str)
         or decision.outcome is Outcome.REFUSED
-        or occurrence.at <= change.after.merged_at
     ):
         return change
-    merged = replace(change, after=moved_on(change.after, patient=survivor, merged_at=occurrence.at))
+    merged = change
+    if occurrence.at > change.after.merged_at:
+        merged = replace(change, after=moved_on(change.after, patient=survivor, merged_at=occurrence.at))
     if machine.definition.correlation is Correlation.PATIENT:
         row = merged.after
         to = placed_under(services, services.keys.correlation(row.facility, row.workflow, survivor))
@@ -201,7 +203,8 @@ def _identified(
             if taken:
                 because = "the surviving record has an open case of its own; decide which of the two goes on"
                 decision = Decision(decision.outcome, Reason.TWO_CASES_AFTER_MERGE, because)
-    return noted(merged, entry(occurrence, decision, now, Kind.RECORDED))
+    # An older merge of records that are placed alike already says nothing new.
+    return change if merged is change else noted(merged, entry(occurrence, decision, now, Kind.RECORDED))
 
 
 def _assignments(

@@ -1,11 +1,12 @@
 """Two records of one patient became one: a case that is told by its patient is found under the record that survives.
 
-Whoever has an open case keeps it. So while each record has one, both places name the other (``JOINS``); whichever case ends first,
-its record's events are placed with the other's from then on, and the patient has one case again.
+Whoever has an open case keeps it. So while each record has one, their places name each other (``JOINS``); whichever case ends
+first, its record's events are placed with the other's from then on, and the patient has one case again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,14 +14,8 @@ from functions.cases import keys
 from functions.cases.change import Change
 from functions.cases.ports import Reading, Services
 from functions.cases.rows import moved_on
-from functions.cases.store import Place
+from functions.cases.store import JOINS, MERGED_INTO, Place
 from functions.cases.table import NEW, Check, Condition, Item, Key, Put, Test, Update, Write
-
-MERGED_INTO = "merged_into"
-"""On a correlation's place: the partition of the key where its case, and all that is told of it, has gone."""
-
-JOINS = "joins"
-"""On the place of an open case: the partition of the other record's key, which had an open case of its own at the merge."""
 
 MAX_MERGES = 50
 """Records are merged a few times at most; a longer chain of places is a fault."""
@@ -49,18 +44,20 @@ def survivor_of(services: Reading, correlation: str) -> Survivor:
 
 
 def placed_under(services: Services, correlation: str) -> Survivor:
-    """The same; and when the first of a merged patient's two open cases has ended, the two places become one.
+    """The same; and where one of a merged patient's open cases has ended, its place becomes one with that of another.
 
-    Raises WriteRefused when the race was lost (read again), Contention.
+    Raises WriteRefused when the race was lost (read again), Contention, LookupError when the places do not come to an end.
     """
-    here = survivor_of(services, correlation)
-    if here.place is None or here.place.open or here.place.joins is None:
-        return here
-    there = survivor_of(services, here.place.joins)
-    if there.correlation == here.correlation:
-        return here  # the other one ended first
-    services.table.write(joined(here, there, services.now()))
-    return survivor_of(services, correlation)
+    for _ in range(MAX_MERGES):
+        here = survivor_of(services, correlation)
+        if here.place is None or here.place.open:
+            return here
+        others = (survivor_of(services, key) for key in here.place.joins)
+        there = next((other for other in others if other.correlation != here.correlation), None)
+        if there is None:
+            return here
+        services.table.write(joined(here, there, services.now()))
+    raise LookupError(f"the place {correlation} was joined to others more than {MAX_MERGES} times")
 
 
 def joined(here: Survivor, there: Survivor, now: float) -> tuple[Write, ...]:
@@ -73,20 +70,12 @@ def joined(here: Survivor, there: Survivor, now: float) -> tuple[Write, ...]:
     gone, stays = Key(here.correlation, keys.OPEN), Key(there.correlation, keys.OPEN)
     if here.place is None:
         leave: Write = Put({"pk": gone.pk, "sk": gone.sk, "closed_at": now, MERGED_INTO: there.correlation}, NEW)
-        return leave, Check(stays, (_STAYS,))
-    leave = Update(gone, set={MERGED_INTO: there.correlation}, conditions=_as_read(here.place))
-    named = _newest(here.place, there.place)
+        return leave, Check(stays, (Condition(MERGED_INTO, Test.ABSENT),))
+    leave = Update(gone, set={MERGED_INTO: there.correlation}, conditions=here.place.as_read())
+    named = _newest(here.place, there.place) | _joins({gone.pk, stays.pk}, here.place, there.place)
     if there.place is None:
         return leave, Put({"pk": stays.pk, "sk": stays.sk, "closed_at": now, **named}, NEW)
-    return leave, Update(stays, set=named, conditions=_as_read(there.place))
-
-
-_STAYS = Condition(MERGED_INTO, Test.ABSENT)
-
-
-def _as_read(place: Place) -> tuple[Condition, ...]:
-    """A case that ended is at its place until another takes it, so its name says that none is open there."""
-    return Condition("case", Test.EQUALS, place.case), _STAYS
+    return leave, Update(stays, set=named, conditions=there.place.as_read())
 
 
 def _newest(here: Place, there: Place | None) -> Item:
@@ -96,6 +85,12 @@ def _newest(here: Place, there: Place | None) -> Item:
     others = [place.named_before() for place in places if place is not newest]
     ended = {} if newest.ended is None else {"ended": newest.ended}
     return {"case": newest.case, **ended, **_last(*others, *(place.named_before(reopened=True) for place in places))}
+
+
+def _joins(but: Collection[str], *places: Place | None) -> Item:
+    """The other records' keys that one place still has to become one with."""
+    found = {key for place in places if place is not None for key in place.joins} - set(but)
+    return {JOINS: sorted(found)} if found else {}
 
 
 def _last(*named: Item) -> Item:
@@ -110,22 +105,13 @@ def rekeyed(change: Change, survivor: Survivor, own: Place, now: float) -> tuple
     """
     row, (correlation, place) = change.after, survivor
     there, here = Key(correlation, keys.OPEN), Key(row.correlation, keys.OPEN)
-    free: tuple[Condition, ...] = NEW
-    if place is not None:
-        named = Condition("case", Test.EQUALS, place.case)
-        if place.open:
-            return change.also(
-                Update(there, set={JOINS: here.pk}, conditions=(named, Condition("closed_at", Test.ABSENT))),
-                Update(here, set={JOINS: there.pk}),
-            ), True
-        free = (named, Condition("closed_at", Test.EXISTS), _STAYS)
-    taken: Item = {"pk": there.pk, "sk": there.sk, "case": row.id}
-    taken |= _last(own.named_before(reopened=True), place.named_before() if place is not None else {})
-    if own.joins is not None:
-        taken |= {JOINS: own.joins}
-    # Whoever else would take the case's own place writes the case's row too, and loses to this commit; but a third record may
-    # have been joined to it since it was read.
-    before = Condition("before", Test.ABSENT if own.before is None else Test.EQUALS, own.before)
-    return replace(change, after=moved_on(row, correlation=correlation)).also(
-        Put(taken, free), Update(here, set={"closed_at": now, MERGED_INTO: correlation}, conditions=(before,))
-    ), False
+    free = NEW if place is None else place.as_read()
+    if place is not None and place.open:
+        return change.also(
+            Update(there, set={JOINS: sorted({*place.joins, here.pk})}, conditions=free),
+            Update(here, set={JOINS: sorted({*own.joins, there.pk})}, conditions=own.as_read()),
+        ), True
+    last = _last(own.named_before(reopened=True), place.named_before() if place is not None else {})
+    taken = {"pk": there.pk, "sk": there.sk, "case": row.id, **last, **_joins({here.pk, there.pk}, own, place)}
+    gone = Update(here, set={"closed_at": now, MERGED_INTO: correlation}, conditions=own.as_read())
+    return replace(change, after=moved_on(row, correlation=correlation)).also(Put(taken, free), gone), False

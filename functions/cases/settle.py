@@ -192,7 +192,7 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
             opened_at=services.now(),
             parent=Parent(row.id, row.arrived),
             case=Case(
-                entered=arrival.entered,
+                entered=max(arrival.entered, place.ended or 0.0 if place is not None else 0.0),
                 facts={name: known for name, known in row.case.facts.items() if name in shared},
                 patient_parameters=row.case.patient_parameters,
                 patient_parameters_at=row.case.patient_parameters_at,

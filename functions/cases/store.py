@@ -9,9 +9,15 @@ from functions.cases import keys
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Reading, Services
 from functions.cases.rows import CaseRow, case_from
-from functions.cases.table import Contention, Item, Key, WriteRefused, read_all
+from functions.cases.table import Condition, Contention, Item, Key, Test, WriteRefused, read_all
 from statemachines.machine import Machine
 from statemachines.routing import OnShift
+
+MERGED_INTO = "merged_into"
+"""On a correlation's place: the partition of the key where its case, and all that is told of it, has gone."""
+
+JOINS = "joins"
+"""On the place of an open case: the partitions of other records' keys that had open cases of their own when they were merged."""
 
 MAX_ATTEMPTS = 60
 """A change that loses the race so often fails as a fault, and its message is delivered again."""
@@ -31,8 +37,8 @@ class Place(NamedTuple):
     happened.
     """
     before_ended: float | None = None
-    joins: str | None = None
-    """The partition of another record's key, with which this one's becomes one when the first of their two cases has ended."""
+    joins: tuple[str, ...] = ()
+    """The partitions of other records' keys, with which this one's becomes one when its case, or theirs, has ended."""
 
     @classmethod
     def of(cls, row: Item) -> Place:
@@ -43,7 +49,17 @@ class Place(NamedTuple):
             row.get("ended"),
             row.get("before"),
             row.get("before_ended"),
-            row.get("joins"),
+            tuple(row.get(JOINS, ())),
+        )
+
+    def as_read(self) -> tuple[Condition, ...]:
+        """That the place still is as it was read: what is written now takes all of it into account."""
+        return (
+            Condition("case", Test.EQUALS, self.case),
+            Condition("closed_at", Test.ABSENT if self.open else Test.EXISTS),
+            Condition(MERGED_INTO, Test.ABSENT),
+            Condition("before", Test.ABSENT if self.before is None else Test.EQUALS, self.before),
+            Condition(JOINS, Test.EQUALS if self.joins else Test.ABSENT, list(self.joins) or None),
         )
 
     def named_before(self, *, reopened: bool = False) -> Item:

@@ -22,11 +22,6 @@ EQUIVALENT: Final[dict[str, str]] = {
     "functions/cases/leftover.py:answer_deferred:never: not row.case.deferred": _SPARES_WORK,
     "functions/emr/ledger.py:InMemoryLedger.begin:not asked: at (of row.held_until or at)": _NARROWS,
     "functions/emr/table_ledger.py:TableLedger.begin:not asked: at (of row.held_until or at)": _NARROWS,
-    "functions/cases/commit.py:opening:no Condition('closed_at', Test.EXISTS)": _SAME_CASE,
-    "functions/cases/merging.py:rekeyed:no Condition('closed_at', Test.EXISTS)": _SAME_CASE,
-    "functions/cases/merging.py:rekeyed:no _STAYS": _SAME_CASE,
-    "functions/cases/merging.py:rekeyed:no named": "an open case there is reason enough, whichever it is",
-    "functions/cases/merging.py:rekeyed:no named #2": _STILL_CLOSED,
     "functions/cases/every_case.py:_none_open:answer_without_case: not held": "it is False as it stands: what comes "
     "here never comes from the place where early events wait",
     "functions/cases/unopened.py:still_no_case:no Condition('case', Test.EQUALS, place.case)": _STILL_CLOSED,

@@ -8,9 +8,10 @@ import pytest
 
 from functions.cases import keys
 from functions.cases.adapters.memory import MemoryTable
-from functions.cases.merging import MAX_MERGES, MERGED_INTO, survivor_of
+from functions.cases.merging import MAX_MERGES, survivor_of
 from functions.cases.outcome import Placed
 from functions.cases.rows import CaseRow
+from functions.cases.store import MERGED_INTO
 from functions.cases.table import Key, Put
 from functions.cases.telemetry import Measure
 from functions.relay.measures import measures_of
@@ -338,6 +339,84 @@ def test_what_a_third_record_is_joined_to_in_the_moment_of_a_merge_is_not_forgot
     assert table.happened == 1
     late = made.place("oxygen_changed", by=RN, flow_l_min=2, patient="P-5", at=ended - 5)
     assert (late.case, late.outcome, see(made, "P-5").case) == (ended_case.id, "refused", opened.id)
+
+
+@pytest.mark.parametrize("had_cases", [("P-1",), ("P-1", "P-9"), ("P-9", "P-1")])
+def test_a_merge_in_the_moment_in_which_a_case_opens_is_not_overwritten(had_cases: tuple[str, ...]) -> None:
+    table = Between(MemoryTable())
+    made = world(table)
+    for patient in had_cases:
+        order(made, patient)
+        cancel(made, patient)
+    table.before_write(lambda: merge(made, "P-1", "P-9"), of=touches(key(made, "P-1")))
+    opened = order(made, "P-1")
+    assert table.happened == 1
+    again = made.place("oxygen_ordered", by=MD, order_id="O2", age_years=70, patient="P-9")
+    assert (again.outcome, again.case) == ("refused", opened.id), "it is ordered already"
+    assert violations(made) == []
+
+
+# ── three records of one patient, each with an open case ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("merges", [(("P-1", "P-9"), ("P-12", "P-9")), (("P-1", "P-9"), ("P-9", "P-12"))])
+@pytest.mark.parametrize("goes_on", ["P-1", "P-9", "P-12"])
+@pytest.mark.parametrize("heard_between", [False, True])
+def test_whichever_goes_on_is_told_by_all_records_when_the_others_have_ended(
+    merges: tuple[tuple[str, str], ...], goes_on: str, heard_between: bool
+) -> None:
+    made = world()
+    opened = {patient: order(made, patient).id for patient in ("P-1", "P-9", "P-12")}
+    for patient, into in merges:
+        merge(made, patient, into)
+    for patient in opened:
+        if patient != goes_on:
+            cancel(made, patient)
+            assert not heard_between or see(made, patient).case != opened[patient]
+    for patient in opened:
+        made.now += 60
+        again = made.place("oxygen_ordered", by=MD, order_id="O2", age_years=70, patient=patient)
+        assert (again.outcome, again.case) == ("refused", opened[goes_on]), "it is ordered already"
+    assert violations(made) == []
+
+
+def test_which_record_a_third_one_waits_for_is_not_forgotten_in_the_moment_of_a_merge() -> None:
+    table = Between(MemoryTable())
+    made = world(table)
+    order(made, "P-1")
+    other = order(made, "P-5")
+    table.before_write(lambda: merge(made, "P-5", "P-1"), of=touches(key(made, "P-12")))
+    merge(made, "P-1", "P-12")
+    assert table.happened == 1
+    cancel(made, "P-1")
+    again = made.place("oxygen_ordered", by=MD, order_id="O2", age_years=70, patient="P-12")
+    assert (again.outcome, again.case) == ("refused", other.id), "it is ordered already"
+    assert violations(made) == []
+
+
+@pytest.mark.parametrize("after", [-60.0, 0.0, 60.0])
+def test_which_records_are_placed_alike_does_not_depend_on_the_order_of_their_merges(after: float) -> None:
+    made = world()
+    opened = order(made, "P-1")
+    made.now += 600
+    at = made.now
+    for patient, into, when in (("P-1", "P-9", at), ("P-9", "P-12", at + after)):
+        made.now += 120
+        made.place("patient_merged", by="ADT:SYSTEM", patient=patient, surviving_patient=into, at=when)
+    for patient in ("P-1", "P-9", "P-12"):
+        assert see(made, patient).case == opened.id
+    assert case(made, opened.id).patient == ("P-12" if after > 0 else "P-9"), "the newest merge says whose it is"
+    assert violations(made) == []
+
+
+def test_an_older_merge_that_says_nothing_new_leaves_no_entry() -> None:
+    made = world()
+    opened = order(made, "P-1")
+    made.now += 600
+    merge(made, "P-1", "P-9")
+    entries = len(made.journal(opened.id))
+    made.place("patient_merged", by="ADT:SYSTEM", patient="P-1", surviving_patient="P-9", at=made.now - 300)
+    assert len(made.journal(opened.id)) == entries
 
 
 def test_the_place_of_a_survivor_whose_case_has_ended_is_taken() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from functions.cases.outcome import Placed
 from functions.cases.sweep import Mended
 from functions.cases.table import Key, Put
 from tests.support.invariants import violations
+from tests.support.tables import Between
 from tests.support.world import StepFunctionsDown
 from tests.unit.workflows.hospital import Hospital
 from tests.unit.workflows.test_critical_lab import (
@@ -778,3 +780,23 @@ def test_a_withdrawal_that_something_newer_stands_against_is_in_the_journal() ->
     assert late.outcome == "recorded"
     entry = hospital.journal(hospital.of(LAB).id)[-1]
     assert (entry["kind"], entry["reason"], entry["event"]) == ("recorded", "older_than_known", "result_withdrawn")
+
+
+def test_what_re_opened_and_ended_in_the_moment_of_a_further_report_is_what_that_follows() -> None:
+    """A correction is heard, told and known while another report is being placed: that knows of it."""
+    hospital = closed()
+    table = Between(hospital.table)
+    hospital.services = hospital.following.services = replace(hospital.services, table=table)
+
+    def corrected_and_known() -> None:
+        tell(hospital, "result_corrected", "LAB", **HARMLESS, at=hospital.now - 1800)
+        while hospital.of(LAB).ended_at is None:
+            tell(hospital, "correction_acknowledged", "PROVIDER")
+
+    hospital.now += 3600
+    table.before_write(corrected_and_known)
+    tell(hospital, "critical_result_reported", "LAB", **STILL_CRITICAL)
+    assert table.happened == 1
+    _, second, third = sorted(hospital.cases(), key=lambda row: row.opened_at)
+    assert (third.earlier, third.state) == (second.id, "resulted")
+    assert violations(hospital) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from functions.cases.course import began
 from functions.cases.events import place_in
 from functions.cases.table import Update
 from tests.support.invariants import violations
+from tests.support.world import ScriptedStep
 from tests.unit.workflows.hospital import Hospital
 from tests.unit.workflows.test_after_the_end import HARMLESS, STILL_CRITICAL, closed, not_critical, withdrawn
 from tests.unit.workflows.test_critical_lab import LAB, READ_BACK
@@ -241,3 +243,68 @@ def test_a_plan_that_is_asked_for_again_by_a_late_message_is_for_the_open_one() 
     second = hospital.tell(PLAN, "discharge_planned", "CASE_MANAGER")
     late = hospital.tell(PLAN, "discharge_planned", "CASE_MANAGER", at=cancelled - 30)
     assert (late.case, late.case != first.case, late.reason) == (second.case, True, "declared")
+
+
+DRAFTED = ("home_oxygen_order_drafted", "CASE_MANAGER", {"order_id": "O1", "vendor_id": "V1", "flow_l_min": 2})
+SIGNED = ("home_oxygen_order_signed", "PROVIDER", {"order_id": "O1"})
+ACKNOWLEDGED = ("vendor_acknowledged", "VENDOR", {"order_id": "O1"})
+
+
+def sent(hospital: Hospital) -> str:
+    """The open order, sent to its vendor and acknowledged."""
+    for type, by, data in (DRAFTED, SIGNED, ACKNOWLEDGED):
+        hospital.tell(ORDER, type, by, **data)
+    assert hospital.at(ORDER) == "vendor_acked"
+    return hospital.of(ORDER).id
+
+
+@pytest.mark.parametrize(
+    ("type", "by", "data"),
+    [
+        ("home_oxygen_order_cancelled", "PROVIDER", {"reason": "wrong vendor"}),
+        ("equipment_delivered", "VENDOR", {"place": "home"}),
+    ],
+)
+def test_what_is_said_of_the_first_order_is_none_of_the_second_s_though_their_plan_is_over(
+    type: str, by: str, data: dict[str, Any]
+) -> None:
+    hospital = ordering()
+    first = sent(hospital)
+    happened = hospital.now + 30
+    hospital.tell(ORDER, "home_oxygen_order_cancelled", "PROVIDER", reason="wrong vendor")
+    hospital.now += HOUR
+    hospital.tell(PLAN, "home_oxygen_requested", "PROVIDER")
+    sent(hospital)
+    hospital.tell_all(PLAN, "patient_discharged")
+    hospital.tell_all(PLAN, "patient_readmitted")
+    assert (hospital.of(PLAN).ended_at is not None, hospital.at(ORDER)) == (True, "vendor_acked")
+    late = hospital.tell(ORDER, type, by, at=happened, **data)
+    assert (late.case, late.outcome, hospital.at(ORDER)) == (first, "refused", "vendor_acked")
+
+
+def test_whose_order_could_not_be_opened_before_another_ended_has_all_its_time_from_then() -> None:
+    hospital = ordering()
+    hospital.steps["recall_order"] = ScriptedStep(["failed"] * 9)
+    first = sent(hospital)
+    hospital.tell_all(PLAN, "home_oxygen_order_cancelled", "PROVIDER", reason="another vendor")
+    while hospital.at(PLAN) != "qualified":
+        hospital.pass_time(HOUR)
+        hospital.tell_all(PLAN, "home_oxygen_order_cancelled", "PROVIDER", reason="another vendor")
+    hospital.tell(PLAN, "home_oxygen_requested", "PROVIDER")
+    hospital.pass_time(30 * HOUR)
+    assert hospital.of(ORDER).id == first, "it is still to be taken back"
+    hospital.tell(ORDER, "vendor_told", "CASE_MANAGER")
+    hospital.sweep()
+    second = hospital.of(ORDER)
+    assert (second.id != first, second.state) == (True, "order_draft")
+    assert second.case.due is not None
+    assert second.case.due - hospital.now == pytest.approx(4 * HOUR, abs=2 * MINUTE)
+
+
+def test_an_acknowledgement_while_both_reports_were_known_does_not_count_for_the_one_heard_of_after_the_end() -> None:
+    hospital = closed()
+    first, ended = hospital.of(LAB).id, hospital.of(LAB).case.entered
+    hospital.now += 10 * MINUTE
+    tell_lab(hospital, "critical_result_reported", "LAB", at=ended - 300, **STILL_CRITICAL)
+    told = tell_lab(hospital, "result_acknowledged", "PROVIDER", at=ended - 100)
+    assert (told.case, told.outcome) == (first, "refused")

@@ -354,6 +354,16 @@ def other_stay(hospital: Hospital) -> None:
     hospital.send("discharge_plan_cancelled", MD, reason="stays")
 
 
+def two_records(hospital: Hospital) -> None:
+    """One patient has three records, and plans under two. One plan ends: what is told of any record is for the other."""
+    hospital.send("discharge_planned", MANAGER, patient="P-9", encounter="E-9")
+    hospital.send("patient_merged", REGISTRATION, patient="P-5", surviving_patient="P-9")
+    hospital.send("patient_merged", REGISTRATION, patient="P-1", surviving_patient="P-9")
+    hospital.send("discharge_plan_cancelled", MD, patient="P-1", reason="planned twice")
+    hospital.send("qualifying_test_ordered", MD, patient="P-1")
+    hospital.send("discharge_plan_cancelled", MD, patient="P-5", reason="stays")
+
+
 def two_results(hospital: Hospital) -> None:
     """The patient has two critical results: one is read back, the other is on the phone. They are told apart in one encounter."""
     result_called(hospital)
@@ -607,6 +617,7 @@ SCENARIOS = (
     Scenario("re-opened", result_called, reopened),
     Scenario("reported again", result_called, reported_again),
     Scenario("other stay", qualified, other_stay),
+    Scenario("two records", qualified, two_records),
     Scenario("two results", two_results, both_told),
     Scenario("two results of one who dies", two_results, both_die),
     Scenario("sub-case", qualified, sub_case),

@@ -104,9 +104,16 @@ def compare(stage: Stage, course: Course, *, patience: float = PATIENCE_SECONDS)
 def compare_all(
     stage: Stage, courses: Iterable[Course], *, at_once: int = 6, patience: float = PATIENCE_SECONDS
 ) -> list[Compared]:
-    """Compare many courses, several at a time."""
+    """Compare many courses, several at a time.
+
+    What disagrees is compared once more, by itself: deadlines of a second pass by real time, and on a busy machine one may pass
+    before the event that the course has next. What a compiler or an interpreter does wrong, it does again.
+    """
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda course: compare(stage, course, patience=patience), courses))
+        found = list(pool.map(lambda course: compare(stage, course, patience=patience), courses))
+    return [
+        compare(stage, each.course.named(f"{each.course.workflow}-again"), patience=patience) if each.differences else each for each in found
+    ]
 
 
 @dataclass(slots=True)

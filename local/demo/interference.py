@@ -17,6 +17,8 @@ from local.deploy import STACK
 from local.stack import LocalStack
 
 KILLS = 5
+KILLS_OF_THE_PULSED = 15
+"""Of a function that the pulse wakes too: some die with nothing else in hand, and one at least must have had work."""
 AT_LEAST_SECONDS_APART = 0.5
 RESTARTS = 3
 RESTARTS_AT_LEAST_SECONDS_APART = 10.0
@@ -28,6 +30,7 @@ _UNKNOWN = -1
 _WAKE_EVERY_SECONDS = 2.0
 _ON_A_SCHEDULE = frozenset({"reconcile"})
 """Functions that nothing in the scenario wakes; their schedule is slower than the demonstration is long."""
+_PULSED = frozenset({"relay"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ class Interference:
         """Kill workers while they work: a worker sleeps between invocations, and one that has woken is in the middle of one."""
         woken = looked = 0.0
         slept: dict[int, int] = {}
-        while len(self.killed) < KILLS and not over.wait(_LOOK_EVERY_SECONDS):
+        kills = KILLS_OF_THE_PULSED if self.kill in _PULSED else KILLS
+        while len(self.killed) < kills and not over.wait(_LOOK_EVERY_SECONDS):
             now = time.monotonic()
             if self.kill in _ON_A_SCHEDULE and now > woken + _WAKE_EVERY_SECONDS:
                 woken = now

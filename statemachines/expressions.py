@@ -276,6 +276,8 @@ def describe(guard: AnyGuard, *, names: Mapping[str, str] | None = None) -> str:
             return f"{fact(name)} rose by ≥ {operand(by)}"
         case Not(negated=Older(fact=name, minutes=Constant(value=0))):
             return f"{fact(name)} is from this event"
+        case Older(fact=name, minutes=Constant(value=int() | float() as minutes)) if minutes < 0:
+            return f"{fact(name)} is less than {-minutes} min newer"
         case Older(fact=name, minutes=minutes):
             return f"{fact(name)} is older than {age(minutes)}"
         case AllOf(all=parts):

@@ -3,15 +3,22 @@
 The laboratory reports a result beyond the facility's critical limits and calls the patient's nurse, who reads back two
 identifiers and the value and tells the ordering provider. A provider who does not answer is followed by the covering provider,
 the chief of service and the nursing supervisor. "Called", "acknowledged" and "acted on" are three different states, and an
-order that vanished between systems is looked for. Results that were expected are not called, but reviewed. Each result is a case
-of its own, so that none is lost in what becomes of another; and once anybody was told of it, it does not end as if nobody had been.
+order that vanished between systems is looked for. Results that were expected are not called, but reviewed, unless somebody was
+given a value of them. Each result is a case of its own, so that none is lost in what becomes of another; and once anybody was told
+of it, it does not end as if nobody had been. What is said of an earlier value counts for no later one: nobody acknowledges,
+reviews, reads back or decides on a value before there is one.
 What is corrected, withdrawn or reported again after that opens a new case for the same result, which knows that somebody was
 told, and the laboratory owns telling them. Once a provider took the result on, a critical value is called to a provider, not to
 a nurse, in the same case and after it: whose nurse it was may have changed, and the provider has to be told anyway. So it is when
 the patient has left: no nurse cares for them any more. For the same reason a correction is known when a provider acknowledges it
 then: who acted on the first value can undo what was ordered, and those who carry that out learn it from the orders. Where no
 provider ever knew, a nurse ends it, and is called again. Version 1 did not note who took a result on: of whatever was told under
-it, a provider counts as knowing. Who takes the call reads back: a nurse then tells the provider, a provider takes it on thereby.
+it, a provider counts as knowing. Who takes the call reads back: a nurse then tells the provider, a provider takes it on thereby,
+and nobody stands in for one.
+
+Accepted until clinicians say otherwise: one acknowledgement of a correction by any provider ends it, also while a nurse has the
+first value and may be about to act on it; and where a provider read a first value back, and it is taken back before they ordered
+anything, a nurse's acknowledgement ends it too, since the case does not know who it was that read back.
 
 Limits are defaults that a facility may set, subject to its clinicians' approval: critical limits, Kost, JAMA 1990;263:704
 (mean of US medical centers); times, CAP Q-Probes (15 to 30 min for inpatients) and the MCLNO laboratory's critical value
@@ -199,7 +206,9 @@ expected = (
     | ((on_protocol == True) & (suppress_on_protocol == True))  # noqa: E712
 )
 suppresses = (suppress_chronic == True) | (suppress_trending == True) | (suppress_on_protocol == True)  # noqa: E712
-to_be_called = critical & ~expected
+to_be_called = critical & (~expected | given.known)
+not_to_be_called = critical & expected & ~given.known
+"""Nobody who was given a value is left with it, also where the new one is expected."""
 was_told = given.known | taken_on.known
 nobody_told = ~given.known & ~taken_on.known
 for_provider = taken_on.known | left.known
@@ -208,9 +217,12 @@ for_nurse = ~taken_on.known & ~left.known
 nurse_suffices = given.known & for_nurse
 provider_must = ~given.known | for_provider
 """The exact opposite of ``nurse_suffices``. Who knew of it if nobody was called did so by a review, which version 1 did not note."""
+of_this_value = result_id.older_than(-1)
+"""Said of the newest value. Within a minute before it their stamps do not tell which came first, and it counts."""
 carried_out = done_order == order_id
 """What was ordered last is done. After a correction an earlier order may be done still, and the new one is not done by that."""
-read_back_matches = (identifiers >= two) & (value_matches == True)  # noqa: E712
+reached = (right_recipient == True) & of_this_value  # noqa: E712
+read_back_matches = (identifiers >= two) & (value_matches == True) & of_this_value  # noqa: E712
 
 # ── System step ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOOK = Work(name="confirm_order", outcomes=("confirmed", "missing", "failed"))
@@ -269,7 +281,7 @@ NOTIFY_DUE = waiting(
     records={
         CriticalResultReported: "reported again: the call gives the latest value",
         ResultCorrected: "the call gives the corrected value",
-        ResultCalled: "whoever answered does not care for this patient: call again",
+        ResultCalled: "whoever answered does not care for this patient, or was given an earlier value: call again",
         PatientTransferred: "the result goes with the patient", PatientMerged: "patient identity noted",
     },
     defers=_calling_early, ignores={**_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
@@ -281,8 +293,8 @@ NOTIFY_OVERDUE = waiting(
     records={
         CriticalResultReported: "reported again: the call gives the latest value", ResultVerified: "verified; it must still be called",
         ResultCorrected: "the call gives the corrected value",
-        ResultCalled: "whoever answered does not care for this patient: call again",
-        ResultReadBack: "the read-back did not match: read it back again", **_moving,
+        ResultCalled: "whoever answered does not care for this patient, or was given an earlier value: call again",
+        ResultReadBack: "the read-back did not match, or was of an earlier value: read it back again", **_moving,
     },
     defers=_knowing_early, ignores={**_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
 )  # fmt: skip
@@ -290,7 +302,7 @@ CONTACTED = waiting(
     "contacted", "On the phone", owner=RN, within=minutes(read_back_within),
     do="Write the result down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "contacted", "On the phone, not read back yet"),
-    records={ResultReadBack: "the read-back did not match: read it back again", **_here},
+    records={ResultReadBack: "the read-back did not match, or was of an earlier value: read it back again", **_here},
     defers=_knowing_early, refuses=_reported_already,
     ignores={ResultCalled: "called already", **_verified, **_nobody_asked, **_not_suppressed, **_not_corrected}, late=_looked,
 )  # fmt: skip
@@ -304,54 +316,63 @@ PROVIDER_DUE = waiting(
     records={
         CriticalResultReported: "reported again: the call gives the latest value",
         ResultCorrected: "the call gives the latest value", ProviderNotReached: "another attempt noted",
-        ResultCalled: "whoever answered is not responsible for this patient: call again", **_moving,
+        ResultCalled: "whoever answered is not responsible for this patient, or was given an earlier value: call again", **_moving,
     },
     defers=_calling_early, ignores=_to_provider, late=_looked,
 )  # fmt: skip
 PROVIDER_CALLED = waiting(
     "provider_called", "Provider on the phone", owner=PROVIDER, within=minutes(read_back_within),
-    do="Write the value down; read back two identifiers and the value", escalates_to=CHARGE_NURSE,
+    do="Write the value down; read back two identifiers and the value", validates=PROVIDER, escalates_to=CHARGE_NURSE,
     emr=emr("in-progress", "provider-called", "Provider on the phone, not read back yet"),
-    records={ResultReadBack: "the read-back did not match: read it back again", **_moving},
+    records={ResultReadBack: "the read-back did not match, or was of an earlier value: read it back again", **_moving},
     defers=_knowing_early, refuses=_reported_already,
     ignores={ResultCalled: "called already", ProviderNotReached: "the provider was reached already", **_to_provider}, late=_looked,
 )  # fmt: skip
+_unanswered: Reasons = {
+    ResultAcknowledged: "acknowledged for an earlier value: the newest one has to be told",
+    **_moving,
+}
 _asking: Reasons = {**_verified, **_called, **_not_suppressed, **_not_corrected}
 READ_BACK_OK = waiting(
     "read_back_ok", "Read back", owner=RN, within=minutes(alternate_after), do="Tell the ordering provider; get an acknowledgement",
     sooner=(sooner(result_id.older_than(late_after), minutes(hurry_within), "half of the time to reach a provider is gone"),),
     validates=PROVIDER, escalates_to=COVERING,
-    emr=emr("in-progress", "read-back-ok", "Read back, provider not told yet"), records=_moving, refuses=_reported_already,
+    emr=emr("in-progress", "read-back-ok", "Read back, provider not told yet"), records=_unanswered, refuses=_reported_already,
     defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 COVERING_ASKED = waiting(
     "unreachable_1", "Covering provider asked", owner=COVERING, within=minutes(next_within),
     do="Take the result on in the ordering provider's place", validates=PROVIDER, escalates_to=CHIEF,
-    emr=emr("in-progress", "unreachable-1", "Provider unreachable, covering provider asked"), records=_moving,
+    emr=emr("in-progress", "unreachable-1", "Provider unreachable, covering provider asked"), records=_unanswered,
     refuses=_reported_already, defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 CHIEF_ASKED = waiting(
     "unreachable_2", "Chief of service asked", owner=CHIEF, within=minutes(next_within),
     do="Take the result on, or name a provider who does", validates=PROVIDER, escalates_to=SUPERVISOR,
-    emr=emr("in-progress", "unreachable-2", "Covering provider unreachable, chief asked"), records=_moving,
+    emr=emr("in-progress", "unreachable-2", "Covering provider unreachable, chief asked"), records=_unanswered,
     refuses=_reported_already, defers=_acting_early, ignores=_asking, late=_looked,
 )  # fmt: skip
 SUPERVISOR_ASKED = waiting(
     "unreachable_3", "Nobody reached", owner=SUPERVISOR, within=minutes(next_within),
     do="Bring a provider to the patient, by the emergency team if need be", validates=PROVIDER, escalates_to=SUPERVISOR,
     emr=emr("in-progress", "unreachable-3", "No provider reached, supervisor asked"),
-    records={ProviderNotReached: "another attempt noted", **_moving}, refuses=_reported_already, defers=_acting_early, ignores=_asking,
-    late=_looked,
+    records={ProviderNotReached: "another attempt noted", **_unanswered}, refuses=_reported_already, defers=_acting_early,
+    ignores=_asking, late=_looked,
 )  # fmt: skip
 _acting: Reasons = {**_asking, **_acknowledged}
+_earlier: Reasons = {
+    ActionOrdered: "ordered for an earlier value: noted",
+    NoActionNeeded: "decided on an earlier value: noted",
+}
+_deciding: Reasons = {**_earlier, **_moving}
 PROVIDER_ACK = waiting(
     "provider_ack", "Acknowledged", owner=PROVIDER, within=minutes(act_within),
     do="Order what the result calls for, or say why nothing is needed", escalates_to=COVERING,
     emr=emr("in-progress", "provider-ack", "Acknowledged by a provider"),
-    records=_moving, refuses=_reported_already, defers={ActionCompleted: "kept until the order is known"}, ignores=_acting,
+    records=_deciding, refuses=_reported_already, defers={ActionCompleted: "kept until the order is known"}, ignores=_acting,
     late=_looked,
 )  # fmt: skip
-_not_decided: Reasons = {ActionCompleted: "noted; a provider says whether that answers the result", **_moving}
+_not_decided: Reasons = {ActionCompleted: "noted; a provider says whether that answers the result", **_deciding}
 CONFIRMING_ORDER = system(
     "confirming_order", "Looking for the order", work=LOOK, owner=PROVIDER, within=minutes(look_within),
     emr=emr("in-progress", "confirming-order", "Looking for the order"),
@@ -362,7 +383,7 @@ CONFIRMING_ORDER = system(
 ORDER_MISSING = waiting(
     "order_missing", "Order missing", owner=PROVIDER, within=minutes(act_within),
     do="The EMR does not show the order: place it again", escalates_to=COVERING, emr=emr("in-progress", "order-missing"),
-    records=_other_order | _moving, refuses=_reported_already, ignores=_acting, late=_looked,
+    records=_other_order | _deciding, refuses=_reported_already, ignores=_acting, late=_looked,
 )  # fmt: skip
 NOT_ACTED_ON = waiting(
     "not_acted_on", "Known, not acted on", owner=COVERING, within=minutes(escalation),
@@ -375,7 +396,9 @@ STILL_NOT_ACTED_ON = waiting(
     do="Bring a provider to the patient who acts on the result", escalates_to=SUPERVISOR,
     emr=emr("in-progress", "still-not-acted-on"), records=_not_decided, refuses=_reported_already, ignores=_acting, late=_looked,
 )  # fmt: skip
-_done: Reasons = {ActionOrdered: "another order noted", **_other_order, PatientMerged: "patient identity noted"}
+_done: Reasons = {
+    **_earlier, ActionOrdered: "another order noted", **_other_order, PatientMerged: "patient identity noted",
+}  # fmt: skip
 ACTION_ORDERED = waiting(
     "action_ordered", "Action ordered", owner=RN, within=minutes(carry_out_within), do="Carry the order out and document it",
     escalates_to=CHARGE_NURSE, emr=emr("in-progress", "action-ordered"), records=_done, refuses=_reported_already,
@@ -393,9 +416,10 @@ SUPPRESSED_EXPECTED = waiting(
     do="Review the expected result; have it called if it is not expected", escalates_to=LAB,
     emr=emr("in-progress", "suppressed-expected", "Expected, not called"), optional=suppresses,
     records={
-        ResultCorrected: "corrected; still expected", ResultCalled: "the person reached does not care for this patient",
+        ResultCorrected: "corrected; still expected",
+        ResultCalled: "the person reached does not care for this patient, or was given an earlier value",
         ResultAcknowledged: "the provider knows it; a review closes it", ActionOrdered: "ordered although it was expected",
-        NoActionNeeded: "the provider knows it; a review closes it",
+        NoActionNeeded: "the provider knows it; a review closes it", ExpectedResultReviewed: "reviewed by an earlier value",
         CriticalResultReported: "reported again; still expected, or within this facility's limits", **_moving,
     },
     ignores={
@@ -406,7 +430,8 @@ SUPPRESSED_EXPECTED = waiting(
 _correcting: Reasons = {
     CriticalResultReported: "reported again; expected, or within this facility's limits",
     ResultWithdrawn: "withdrawn after it was corrected",
-    ResultCorrected: "corrected again: tell the latest value", ResultCalled: "called about the correction",
+    ResultCorrected: "corrected again: tell the latest value", CorrectionAcknowledged: "that was an earlier correction",
+    ResultCalled: "called about the correction",
     ResultReadBack: "the correction was read back", ActionOrdered: "ordered after the correction",
     NoActionNeeded: "decided after the correction", ActionCompleted: "done for the first value; noted", **_moving,
 }  # fmt: skip
@@ -451,7 +476,7 @@ _died: Reasons = {
 }
 DECEASED = end("deceased", "Patient died", emr=emr("cancelled", "patient-died"), ignores=_died, late=_looked)
 
-TO_CALL = (NOTIFY_DUE, NOTIFY_OVERDUE)
+TO_CALL = (NOTIFY_DUE, NOTIFY_OVERDUE, PROVIDER_DUE)
 TO_TELL = (RESULTED, *TO_CALL, SUPPRESSED_EXPECTED)
 """Nobody is being told here; somebody may have been, before the case came back."""
 ASKING = (READ_BACK_OK, COVERING_ASKED, CHIEF_ASKED, SUPERVISOR_ASKED)
@@ -461,7 +486,7 @@ CORRECTING = (CORRECTED, CORRECTION_OVERDUE)
 BY_THE_NURSE = (CONTACTED, *ASKING)
 BY_A_PROVIDER = (PROVIDER_CALLED, CONFIRMING_ORDER, *UNDECIDED, *ORDERED)
 TOLD = (*BY_THE_NURSE, *BY_A_PROVIDER)
-OPEN = (*TO_TELL, PROVIDER_DUE, *TOLD, *CORRECTING)
+OPEN = (*TO_TELL, *TOLD, *CORRECTING)
 KNOWN_TO_SOMEBODY, KNOWN_TO_NOBODY = (CLOSED, REVIEWED, CORRECTION_KNOWN), (NOT_CRITICAL, WITHDRAWN)
 """How a case can have ended, but for the patient's death."""
 
@@ -470,36 +495,36 @@ TRANSITIONS = (
     # verify
     T("T-01", None, on=CriticalResultReported, to=RESULTED, because="reported as critical"),
     T("T-02", RESULTED, on=ResultVerified, when=to_be_called & for_nurse, to=NOTIFY_DUE, by=LAB, override_by=(LAB, PROVIDER),
-      because="critical here, and not expected"),
+      because="critical here, and not expected, or somebody was told before"),
     T("T-07", RESULTED, on=ResultVerified, when=to_be_called & for_provider, to=PROVIDER_DUE, by=LAB, override_by=(LAB, PROVIDER),
-      because="critical here and not expected, and a provider knew it or the patient has left: call the provider"),
-    T("T-03", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=critical & expected, to=SUPPRESSED_EXPECTED, by=LAB,
-      because="critical, but expected for this patient"),
+      because="critical here, and a provider knew it or the patient has left: call the provider"),
+    T("T-03", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=not_to_be_called, to=SUPPRESSED_EXPECTED, by=LAB,
+      because="critical, but expected for this patient, and nobody was told before"),
     T("T-04", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=harmless & nobody_told, to=NOT_CRITICAL, by=LAB,
       because="within this facility's critical limits"),
     T("T-06", (RESULTED, NOTIFY_OVERDUE), on=ResultVerified, when=harmless & was_told, to=CORRECTED, by=LAB,
       because="within this facility's critical limits, and somebody was told"),
     T("T-05", RESULTED, on=DEADLINE, to=NOTIFY_OVERDUE, because="not verified in time: get it unverified"),
     # call and read back
-    T("T-10", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCalled, when=right_recipient == True, to=CONTACTED, by=LAB,  # noqa: E712
+    T("T-10", (NOTIFY_DUE, NOTIFY_OVERDUE, SUPPRESSED_EXPECTED), on=ResultCalled, when=reached, to=CONTACTED, by=LAB,
       because="the patient's nurse is on the phone"),
     T("T-11", NOTIFY_DUE, on=DEADLINE, to=NOTIFY_OVERDUE, because="not called in time"),
     T("T-12", NOTIFY_OVERDUE, on=DEADLINE, to=None, because="still not called"),
     T("T-13", (CONTACTED, NOTIFY_OVERDUE), on=ResultReadBack, when=read_back_matches, to=READ_BACK_OK, by=NURSES,
       separate_from=("T-10",), because="two identifiers and the value match"),
     T("T-14", CONTACTED, on=DEADLINE, to=NOTIFY_OVERDUE, because="not read back in time"),
-    T("T-15", PROVIDER_DUE, on=ResultCalled, when=right_recipient == True, to=PROVIDER_CALLED, by=LAB,  # noqa: E712
+    T("T-15", PROVIDER_DUE, on=ResultCalled, when=reached, to=PROVIDER_CALLED, by=LAB,
       because="the responsible provider is on the phone"),
     T("T-16", PROVIDER_DUE, on=DEADLINE, to=NOTIFY_OVERDUE, because="no provider was called in time: take it for the unit"),
     T("T-17", PROVIDER_CALLED, on=ResultReadBack, when=read_back_matches, to=PROVIDER_ACK, by=PROVIDERS,
-      separate_from=("T-15",), because="two identifiers and the value match: the provider takes it on"),
+      separate_from=("T-13", "T-15"), because="two identifiers and the value match: the provider takes it on"),
     T("T-29", PROVIDER_CALLED, on=ResultReadBack, when=read_back_matches, to=READ_BACK_OK, by=NURSES,
       separate_from=("T-15",), because="a nurse took the provider's call: two identifiers and the value match"),
     T("T-18", PROVIDER_CALLED, on=DEADLINE, to=NOTIFY_OVERDUE, because="the provider did not read it back in time"),
-    T("T-28", (*BY_THE_NURSE, NOTIFY_OVERDUE), on=ResultReadBack, when=read_back_matches & for_provider, to=PROVIDER_ACK,
-      by=PROVIDERS, separate_from=("T-10", "T-13", "T-29"), because="a provider took the call: two identifiers and the value match"),
+    T("T-28", (*BY_THE_NURSE, NOTIFY_OVERDUE), on=ResultReadBack, when=read_back_matches, to=PROVIDER_ACK, by=PROVIDERS,
+      separate_from=("T-10", "T-13", "T-15", "T-29"), because="a provider took the call: two identifiers and the value match"),
     # reach a provider
-    T("T-20", ASKING, on=ResultAcknowledged, to=PROVIDER_ACK, by=PROVIDERS, separate_from=("T-13", "T-29"),
+    T("T-20", ASKING, on=ResultAcknowledged, when=of_this_value, to=PROVIDER_ACK, by=PROVIDERS, separate_from=("T-13", "T-15", "T-29"),
       because="a provider takes the result on"),
     T("T-21", READ_BACK_OK, on=DEADLINE, to=COVERING_ASKED, because="the ordering provider did not answer in time"),
     T("T-22", READ_BACK_OK, on=ProviderNotReached, to=COVERING_ASKED, by=NURSES, because="the ordering provider cannot be reached"),
@@ -509,7 +534,7 @@ TRANSITIONS = (
     T("T-26", CHIEF_ASKED, on=ProviderNotReached, to=SUPERVISOR_ASKED, by=NURSES, because="the chief cannot be reached"),
     T("T-27", SUPERVISOR_ASKED, on=DEADLINE, to=None, because="still no provider"),
     # act
-    T("T-30", UNDECIDED, on=ActionOrdered, to=CONFIRMING_ORDER, by=PROVIDERS, because="ordered"),
+    T("T-30", UNDECIDED, on=ActionOrdered, when=of_this_value, to=CONFIRMING_ORDER, by=PROVIDERS, because="ordered"),
     T("T-31", CONFIRMING_ORDER, on=FOUND, to=ACTION_ORDERED, because="the EMR shows the order"),
     T("T-32", CONFIRMING_ORDER, on=MISSING, to=ORDER_MISSING, because="the EMR has no such order"),
     T("T-33", CONFIRMING_ORDER, on=NOT_READ, to=ORDER_MISSING, because="the EMR could not be read"),
@@ -521,12 +546,15 @@ TRANSITIONS = (
     T("T-40", ORDERED, on=ActionCompleted, when=carried_out, to=CLOSED, by=NURSES, because="done"),
     T("T-41", ORDER_MISSING, on=ActionCompleted, when=carried_out, to=CLOSED, by=NURSES,
       because="done, though the EMR never showed the order"),
-    T("T-44", UNDECIDED, on=NoActionNeeded, to=CLOSED, by=PROVIDERS, because="a provider decided that nothing is needed"),
-    T("T-45", ORDERED, on=NoActionNeeded, to=CLOSED, by=PROVIDERS, because="a provider decided that it is no longer needed"),
+    T("T-44", UNDECIDED, on=NoActionNeeded, when=of_this_value, to=CLOSED, by=PROVIDERS,
+      because="a provider decided that nothing is needed"),
+    T("T-45", ORDERED, on=NoActionNeeded, when=of_this_value, to=CLOSED, by=PROVIDERS,
+      because="a provider decided that it is no longer needed"),
     T("T-42", ACTION_ORDERED, on=DEADLINE, to=NOT_CARRIED_OUT, because="not carried out in time"),
     T("T-43", NOT_CARRIED_OUT, on=DEADLINE, to=None, because="still not carried out"),
     # expected
-    T("T-50", SUPPRESSED_EXPECTED, on=ExpectedResultReviewed, to=REVIEWED, by=PROVIDERS, because="reviewed: expected"),
+    T("T-50", SUPPRESSED_EXPECTED, on=ExpectedResultReviewed, when=of_this_value, to=REVIEWED, by=PROVIDERS,
+      because="reviewed: expected"),
     T("T-51", SUPPRESSED_EXPECTED, on=ResultCallRequested, when=for_nurse, to=NOTIFY_DUE, by=(LAB, *NURSES, *PROVIDERS),
       because="somebody wants it called"),
     T("T-53", SUPPRESSED_EXPECTED, on=ResultCallRequested, when=for_provider, to=PROVIDER_DUE, by=(LAB, *NURSES, *PROVIDERS),
@@ -536,9 +564,9 @@ TRANSITIONS = (
       because="nobody reviewed it, and a provider knew it or the patient has left: call the provider after all"),
     # a correction, a withdrawal
     T("T-72", (SUPPRESSED_EXPECTED, *CORRECTING), on=CriticalResultReported, when=to_be_called & for_nurse, to=NOTIFY_DUE,
-      because="reported again, critical and not expected: call it"),
+      because="reported again, critical, and not expected or known to somebody: call it"),
     T("T-76", (SUPPRESSED_EXPECTED, *CORRECTING), on=CriticalResultReported, when=to_be_called & for_provider, to=PROVIDER_DUE,
-      because="reported again, critical and not expected: call it to the provider"),
+      because="reported again, critical, and not expected or known to somebody: call it to the provider"),
     T("T-61", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called & for_nurse, to=NOTIFY_DUE,
       because="corrected: no longer expected"),
     T("T-77", SUPPRESSED_EXPECTED, on=ResultCorrected, when=to_be_called & for_provider, to=PROVIDER_DUE,
@@ -551,18 +579,19 @@ TRANSITIONS = (
       because="corrected, and still critical: call the corrected value to the provider"),
     T("T-19", BY_A_PROVIDER, on=ResultCorrected, when=~harmless, to=PROVIDER_DUE,
       because="corrected, and still critical: the provider who has the first value is called"),
-    T("T-64", (PROVIDER_DUE, *TOLD), on=ResultCorrected, when=harmless, to=CORRECTED,
+    T("T-64", TOLD, on=ResultCorrected, when=harmless, to=CORRECTED,
       because="corrected: not critical, and it was told"),
     T("T-70", (*TO_CALL, SUPPRESSED_EXPECTED), on=ResultCorrected, when=harmless & was_told, to=CORRECTED,
       because="corrected: not critical, and somebody was told before"),
     T("T-65", TO_TELL, on=ResultWithdrawn, when=nobody_told, to=WITHDRAWN, by=LAB, because="withdrawn before anybody was told"),
-    T("T-66", (PROVIDER_DUE, *TOLD), on=ResultWithdrawn, to=CORRECTED, by=LAB, because="withdrawn after it was told"),
+    T("T-66", TOLD, on=ResultWithdrawn, to=CORRECTED, by=LAB, because="withdrawn after it was told"),
     T("T-71", TO_TELL, on=ResultWithdrawn, when=was_told, to=CORRECTED, by=LAB, because="withdrawn, and somebody was told before"),
-    T("T-73", CORRECTING, on=CorrectionAcknowledged, when=nurse_suffices, to=CORRECTION_KNOWN, by=NURSES,
+    T("T-73", CORRECTING, on=CorrectionAcknowledged, when=nurse_suffices & of_this_value, to=CORRECTION_KNOWN, by=NURSES,
       because="a nurse knows the correction, no provider knew the first value, and the patient is here"),
-    T("T-74", CORRECTING, on=CorrectionAcknowledged, when=provider_must, to=None, by=NURSES,
+    T("T-74", CORRECTING, on=CorrectionAcknowledged, when=provider_must & of_this_value, to=None, by=NURSES,
       because="a nurse knows the correction; a provider took the first value on or the patient has left: one must know it too"),
-    T("T-67", CORRECTING, on=CorrectionAcknowledged, to=CORRECTION_KNOWN, by=PROVIDERS, because="a provider knows the correction"),
+    T("T-67", CORRECTING, on=CorrectionAcknowledged, when=of_this_value, to=CORRECTION_KNOWN, by=PROVIDERS,
+      because="a provider knows the correction"),
     T("T-68", CORRECTED, on=DEADLINE, to=CORRECTION_OVERDUE, because="the correction was not told in time"),
     T("T-69", CORRECTION_OVERDUE, on=DEADLINE, to=None, because="the correction is still not known"),
     # a correction, a withdrawal, another report after the end
@@ -638,7 +667,7 @@ CRITICAL_LAB = workflow(
     states=(
         RESULTED, NOTIFY_DUE, NOTIFY_OVERDUE, CONTACTED, READ_BACK_OK, PROVIDER_DUE, PROVIDER_CALLED, COVERING_ASKED,
         CHIEF_ASKED, SUPERVISOR_ASKED, PROVIDER_ACK, CONFIRMING_ORDER, ORDER_MISSING, NOT_ACTED_ON, STILL_NOT_ACTED_ON,
-        ACTION_ORDERED, NOT_CARRIED_OUT, SUPPRESSED_EXPECTED, CORRECTED, CORRECTION_OVERDUE, CLOSED, REVIEWED,
+        NOT_CARRIED_OUT, ACTION_ORDERED, SUPPRESSED_EXPECTED, CORRECTED, CORRECTION_OVERDUE, CLOSED, REVIEWED,
         CORRECTION_KNOWN, NOT_CRITICAL, WITHDRAWN, DECEASED,
     ),
     transitions=TRANSITIONS,

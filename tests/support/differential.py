@@ -111,9 +111,11 @@ def compare_all(
     """
     with ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(lambda course: compare(stage, course, patience=patience), courses))
-    return [
-        compare(stage, each.course.named(f"{each.course.workflow}-again"), patience=patience) if each.differences else each for each in found
-    ]
+    return [_again(stage, each.course, patience) if each.differences else each for each in found]
+
+
+def _again(stage: Stage, course: Course, patience: float) -> Compared:
+    return compare(stage, course.named(f"{course.workflow}-again"), patience=patience)
 
 
 @dataclass(slots=True)

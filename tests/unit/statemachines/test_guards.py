@@ -132,6 +132,7 @@ EVERY_KIND: list[tuple[AnyGuard, str]] = [
     (spo2.fell(drop), "SpO2 fell by ≥ drop"),
     (spo2.rose(2), "SpO2 rose by ≥ 2"),
     (spo2.older_than(240), "SpO2 is older than 240 min"),
+    (spo2.older_than(-1), "SpO2 is less than 1 min newer"),
     (spo2.older_than(low), "SpO2 is older than target low"),
     (~spo2.older_than(0), "SpO2 is from this event"),
     ((spo2 < 94) & ((flow > 0) | (flow == 0)), "SpO2 < 94 and (oxygen flow > 0 or oxygen flow = 0)"),

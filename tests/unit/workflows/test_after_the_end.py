@@ -171,6 +171,25 @@ def test_whoever_was_told_is_told_when_what_was_reported_again_is_verified_to_be
     assert (answer.transitions, hospital.at(LAB)) == (("T-06",), "corrected")
 
 
+@pytest.mark.parametrize(("ending", "state"), [(closed, "provider_due"), (correction_known_to_a_nurse, "notify_due")])
+def test_whoever_was_told_is_called_although_what_was_reported_again_is_expected(ending: Any, state: str) -> None:
+    hospital = ending()
+    tell(hospital, "critical_result_reported", "LAB", **EXPECTED)
+    tell(hospital, "result_verified", "LAB")
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == (state, "LAB")
+
+
+@pytest.mark.parametrize(("type", "values"), [("result_corrected", HARMLESS), ("result_withdrawn", HAEMOLYSED)])
+def test_whoever_was_told_is_told_although_the_provider_was_not_called_again_yet(
+    type: str, values: dict[str, Any]
+) -> None:
+    hospital = closed()
+    tell(hospital, "result_corrected", "LAB", **STILL_CRITICAL)
+    assert hospital.at(LAB) == "provider_due"
+    tell(hospital, type, "LAB", **values)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("corrected", "LAB")
+
+
 @pytest.mark.parametrize("ending", [not_critical, withdrawn])
 def test_where_nobody_was_told_what_was_reported_again_is_withdrawn_without_a_word(ending: Any) -> None:
     hospital = ending()
@@ -747,7 +766,13 @@ def test_a_result_that_nobody_knew_is_not_re_opened() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [("critical_result_reported", STILL_CRITICAL), ("result_corrected", EXPECTED)], ids=["again", "corrected"]
+    "first",
+    [
+        ("critical_result_reported", STILL_CRITICAL),
+        ("result_corrected", EXPECTED),
+        ("result_corrected", STILL_CRITICAL),
+    ],
+    ids=["again", "corrected", "corrected and not expected"],
 )
 def test_a_review_under_version_1_is_known_although_that_noted_nothing_of_it(first: tuple[str, dict[str, Any]]) -> None:
     hospital = as_version_1_left_it(reviewed())

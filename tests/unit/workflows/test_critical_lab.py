@@ -12,7 +12,7 @@ from functions.cases.outcome import Placed
 from functions.cases.rows import CaseRow
 from tests.support.invariants import violations
 from tests.unit.workflows.hospital import Hospital
-from tests.unit.workflows.ways import RESULT
+from tests.unit.workflows.ways import RESULT, somebody
 
 LAB = "critical_lab"
 READ_BACK: dict[str, Any] = {"identifiers_confirmed": 2, "value_confirmed": True}
@@ -446,6 +446,208 @@ def test_an_order_that_the_emr_never_showed_is_done_all_the_same() -> None:
     assert hospital.at(LAB) == "closed"
 
 
+# ── what is said of an earlier value ─────────────────────────────────────────────────────────────────────────────────────
+
+
+PROVIDER_CALL: dict[str, Any] = {"recipient_id": "PROVIDER-ALDER", "cares_for_patient": True}
+NURSE_CALL: dict[str, Any] = {"recipient_id": "RN-ALDER", "cares_for_patient": True}
+
+
+def to_be_called_as_corrected() -> Hospital:
+    hospital = to_be_called()
+    assert correct(hospital, 2.1) == "notify_due"
+    return hospital
+
+
+def on_the_phone_as_corrected() -> Hospital:
+    hospital = to_be_called_as_corrected()
+    tell(hospital, "result_called", "LAB", **NURSE_CALL)
+    return hospital
+
+
+def read_back_as_corrected() -> Hospital:
+    hospital = on_the_phone_as_corrected()
+    tell(hospital, "result_read_back", "RN", **READ_BACK)
+    return hospital
+
+
+def acknowledged_as_corrected() -> Hospital:
+    hospital = read_back_as_corrected()
+    tell(hospital, "result_acknowledged", "PROVIDER")
+    return hospital
+
+
+def ordered_as_corrected() -> Hospital:
+    hospital = acknowledged_as_corrected()
+    tell(hospital, "action_ordered", "PROVIDER", order_id="O1")
+    return hospital
+
+
+def to_be_called_to_a_provider() -> Hospital:
+    hospital = acknowledged()
+    assert correct(hospital, 2.1) == "provider_due"
+    return hospital
+
+
+def provider_on_the_phone() -> Hospital:
+    hospital = to_be_called_to_a_provider()
+    tell(hospital, "result_called", "LAB", **PROVIDER_CALL)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_called", "PROVIDER")
+    return hospital
+
+
+def to_be_reviewed_as_corrected() -> Hospital:
+    hospital = reported(values={"chronic_disease": True})
+    tell(hospital, "result_verified", "LAB")
+    tell(hospital, "result_corrected", **{**RESULT, "potassium_mmol_l": 2.1, "chronic_disease": True})
+    assert hospital.at(LAB) == "suppressed_expected"
+    return hospital
+
+
+def corrected_twice(begin: Any) -> Hospital:
+    hospital: Hospital = begin()
+    assert correct(hospital, 4.4) == "corrected"
+    assert correct(hospital, 4.1) == "corrected"
+    return hospital
+
+
+def corrected_twice_for_a_nurse() -> Hospital:
+    return corrected_twice(on_the_phone)
+
+
+def corrected_twice_for_a_provider() -> Hospital:
+    return corrected_twice(acknowledged)
+
+
+@pytest.mark.parametrize(
+    ("begin", "type", "by", "event", "transition"),
+    [
+        (to_be_called_as_corrected, "result_called", "LAB", NURSE_CALL, "T-10"),
+        (on_the_phone_as_corrected, "result_read_back", "RN", READ_BACK, "T-13"),
+        (on_the_phone_as_corrected, "result_read_back", "PROVIDER", READ_BACK, "T-28"),
+        (to_be_called_to_a_provider, "result_called", "LAB", PROVIDER_CALL, "T-15"),
+        (provider_on_the_phone, "result_read_back", "PROVIDER", READ_BACK, "T-17"),
+        (provider_on_the_phone, "result_read_back", "RN", READ_BACK, "T-29"),
+        (read_back_as_corrected, "result_acknowledged", "PROVIDER", {}, "T-20"),
+        (acknowledged_as_corrected, "action_ordered", "PROVIDER", {"order_id": "O1"}, "T-30"),
+        (acknowledged_as_corrected, "no_action_needed", "PROVIDER", {"reason": "on dialysis"}, "T-44"),
+        (ordered_as_corrected, "no_action_needed", "PROVIDER", {"reason": "on dialysis"}, "T-45"),
+        (to_be_reviewed_as_corrected, "expected_result_reviewed", "PROVIDER", {}, "T-50"),
+        (corrected_twice_for_a_nurse, "correction_acknowledged", "RN", {}, "T-73"),
+        (corrected_twice_for_a_nurse, "correction_acknowledged", "PROVIDER", {}, "T-67"),
+        (corrected_twice_for_a_provider, "correction_acknowledged", "RN", {}, "T-74"),
+    ],
+)
+def test_what_is_said_of_an_earlier_value_counts_for_no_later_one(
+    begin: Any, type: str, by: str, event: dict[str, Any], transition: str
+) -> None:
+    """Stamped to the minute, what is said of the newest value can seem to come less than a minute before it."""
+    hospital = begin()
+    here, newest = hospital.at(LAB), hospital.of(LAB).case.facts["result_id"].at
+    of_an_earlier_one = tell(hospital, type, by, **event, at=newest - 60)
+    assert (of_an_earlier_one.outcome, hospital.at(LAB)) == ("recorded", here)
+    assert tell(hospital, type, by, **event, at=newest - 59).transitions[0] == transition
+    assert violations(hospital) == []
+
+
+def test_what_a_provider_decided_on_the_first_value_does_not_close_the_case_of_the_corrected_one() -> None:
+    hospital = on_the_phone()
+    for type, data in (("result_acknowledged", {}), ("no_action_needed", {"reason": "on dialysis"})):
+        assert tell(hospital, type, "PROVIDER", **data).outcome == "deferred"
+    assert correct(hospital, 2.1) == "provider_due", "a provider has the first value"
+    tell(hospital, "result_called", "LAB", **NURSE_CALL)
+    tell(hospital, "result_read_back", "RN", **READ_BACK)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("read_back_ok", "RN")
+    tell(hospital, "result_acknowledged", "PROVIDER")
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_ack", "PROVIDER")
+    tell(hospital, "no_action_needed", "PROVIDER", reason="on dialysis")
+    assert hospital.at(LAB) == "closed"
+    assert violations(hospital) == []
+
+
+def test_a_provider_who_acknowledged_an_earlier_value_only_is_known_to_have_it() -> None:
+    hospital = read_back_as_corrected()
+    newest = hospital.of(LAB).case.facts["result_id"].at
+    tell(hospital, "result_acknowledged", "PROVIDER", at=newest - 60)
+    tell(hospital, "result_withdrawn", "LAB", reason="haemolysed")
+    assert tell(hospital, "correction_acknowledged", "RN").transitions == ("T-74",)
+
+
+# ── expected, and told ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_whoever_was_given_a_value_is_called_although_the_corrected_one_is_expected() -> None:
+    hospital = on_the_phone()
+    tell(hospital, "result_corrected", **{**RESULT, "potassium_mmol_l": 2.1, "chronic_disease": True})
+    assert hospital.at(LAB) == "notify_due"
+    assert hospital.miss(LAB) == "notify_overdue"
+    assert tell(hospital, "result_verified", "LAB").outcome == "recorded"
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("notify_overdue", "CHARGE_NURSE")
+
+
+def test_an_expected_value_that_was_called_before_it_was_verified_goes_on_being_called() -> None:
+    hospital = reported(values={"chronic_disease": True})
+    tell(hospital, "result_called", "LAB", **NURSE_CALL)
+    assert tell(hospital, "result_verified", "LAB").transitions == ("T-02", "T-10")
+
+
+@pytest.mark.parametrize(("begin", "state"), [(on_the_phone, "notify_due"), (acknowledged, "provider_due")])
+def test_what_is_reported_again_as_critical_is_called_to_who_knows_it_although_it_is_expected(
+    begin: Any, state: str
+) -> None:
+    hospital = begin()
+    assert correct(hospital, 4.4) == "corrected"
+    tell(hospital, "critical_result_reported", **{**RESULT, "chronic_disease": True})
+    assert hospital.at(LAB) == state
+
+
+# ── who takes the call ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("begin", [on_the_phone, not_read_back_in_time])
+def test_a_provider_who_takes_the_call_reads_the_first_value_back_and_takes_it_on(begin: Any) -> None:
+    hospital = begin()
+    assert tell(hospital, "result_read_back", "PROVIDER", **READ_BACK).transitions == ("T-28",)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_ack", "PROVIDER")
+    assert violations(hospital) == []
+
+
+def test_a_providers_read_back_that_overtakes_the_first_call_counts_with_it() -> None:
+    hospital = to_be_called()
+    assert tell(hospital, "result_read_back", "PROVIDER", **READ_BACK).outcome == "deferred"
+    assert tell(hospital, "result_called", "LAB", **PROVIDER_CALL).transitions == ("T-10", "T-28")
+
+
+def test_nobody_reads_back_as_the_provider_when_no_provider_is_on_shift() -> None:
+    hospital = to_be_called_to_a_provider()
+    for role in ("PROVIDER", "COVERING", "CHIEF"):
+        hospital.off_shift(somebody(role), facility=hospital.facility)
+    hospital.following.run()
+    tell(hospital, "result_called", "LAB", recipient_id="CHARGE-NURSE-ALDER", cares_for_patient=True)
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == ("provider_called", "CHARGE_NURSE")
+    assert tell(hospital, "result_read_back", "CHARGE_NURSE", **READ_BACK).transitions == ("T-29",)
+    assert tell(hospital, "no_action_needed", "CHARGE_NURSE", reason="on dialysis").outcome == "deferred"
+    acknowledged = tell(hospital, "result_acknowledged", "CHARGE_NURSE")
+    assert (acknowledged.outcome, acknowledged.reason) == ("refused", "wrong_role")
+    assert hospital.at(LAB) == "read_back_ok"
+
+
+def test_who_read_the_first_value_back_as_a_nurse_is_not_the_provider_of_the_corrected_one() -> None:
+    hospital = provider_on_the_phone()
+    own = tell(hospital, "result_read_back", "RN-ALDER:PROVIDER", **READ_BACK)
+    assert (own.transitions, hospital.at(LAB)) == (("T-29",), "read_back_ok"), "as whoever takes the provider's call"
+
+
+@pytest.mark.parametrize(("type", "data"), [("result_read_back", READ_BACK), ("result_acknowledged", {})])
+def test_who_called_the_provider_is_not_the_provider(type: str, data: dict[str, Any]) -> None:
+    hospital = to_be_called_to_a_provider()
+    tell(hospital, "result_called", "LAB-YEW:LAB", **PROVIDER_CALL)
+    tell(hospital, "result_read_back", "CHARGE_NURSE", **READ_BACK)
+    assert hospital.at(LAB) == "read_back_ok"
+    own = tell(hospital, type, "LAB-YEW:PROVIDER", **data)
+    assert (own.outcome, own.reason) == ("refused", "same_performer")
+
+
 # ── several results at a time ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -588,6 +790,20 @@ def test_of_who_leaves_before_the_result_is_verified_the_provider_is_called() ->
     assert tell(hospital, "patient_discharged").outcome == "recorded"
     tell(hospital, "result_verified", "LAB")
     assert hospital.at(LAB) == "provider_due"
+
+
+@pytest.mark.parametrize(
+    ("type", "event", "state"),
+    [("result_withdrawn", {"reason": "haemolysed"}, "withdrawn"), ("result_corrected", HARMLESS, "not_critical")],
+)
+def test_of_who_leaves_before_anybody_was_told_nobody_is_told_that_it_was_wrong(
+    type: str, event: dict[str, Any], state: str
+) -> None:
+    hospital = to_be_called()
+    tell(hospital, "patient_discharged")
+    tell(hospital, type, "LAB", **event)
+    assert hospital.at(LAB) == state
+    assert violations(hospital) == []
 
 
 def test_a_step_that_comes_late_does_no_harm_to_a_case_that_has_ended() -> None:

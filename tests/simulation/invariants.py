@@ -242,8 +242,17 @@ def answered_by_its_own_case(evidence: Evidence, keyring: Keyring) -> Iterator[s
                 continue
             if answering.row.earlier == own.row.id or event.type in answering.machine.about_patient:
                 continue
+            if answering.row.parent is not None and _moved(
+                evidence, keyring, event, cases[answering.row.parent.case].row
+            ):
+                continue  # what ends a plan ends its order too, whichever that is by now
             if own.visits[0]["entered"] <= at <= own.row.case.entered and at < answering.visits[0]["entered"]:
                 yield f"{event.event_id} {event.type} is of {_name(own)}, and {_name(answering)} {mark['outcome']} it"
+
+
+def _moved(evidence: Evidence, keyring: Keyring, event: Event, row: CaseRow) -> bool:
+    mark = evidence.marks.get(keyring.mark(event.facility, event.event_id, row.workflow), {})
+    return (mark.get("case"), mark.get("outcome")) == (row.id, Outcome.MOVED)
 
 
 # ── I3 once ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -329,6 +329,12 @@ CHECKLIST_UNANSWERED: Final = Code(
     "When the checklist is done, no arrow is taken.",
     "Add an arrow on checklist_completed without a gap.",
 )  # fmt: skip
+CHECKLISTS_CIRCLE: Final = Code(
+    "BTN-733", ERROR, "Checklists that send a case round for ever",
+    "What is already known completes the checklist of each of these states on arrival, and each leads to the next: the case never "
+    "rests, and nobody is asked for anything.",
+    "Let one of them need an item that somebody does, or lead out of the circle.",
+)  # fmt: skip
 
 # ── 8: overlays ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 NOT_IN_WORKFLOW: Final = Code(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from statemachines.definition import DEADLINE_MISSED, State, StateKind
 from statemachines.verify import codes
 from statemachines.verify.finding import Finding
-from statemachines.verify.graph import step
+from statemachines.verify.graph import circling, step
 from statemachines.verify.index import OPENING, Edge
 from statemachines.verify.machines import Machines
 from statemachines.verify.overlays import Overlay
@@ -38,24 +38,14 @@ def check_escalation(machines: Machines) -> Iterator[Finding]:
 
 
 def _circles(machines: Machines, ladder: dict[int, list[Edge]]) -> Iterator[Finding]:
-    """Peels off what is in no circle, then walks each circle once."""
+    """Walks each circle once."""
     index = machines.index
-    following = {
-        place: {e.target for e in rungs if e.target != place and e.target in ladder} for place, rungs in ladder.items()
-    }
-    preceding: dict[int, set[int]] = {place: set() for place in ladder}
-    for place, targets in following.items():
-        for target in targets:
-            preceding[target].add(place)
-    for onwards, back in ((following, preceding), (preceding, following)):
-        free = [place for place in onwards if not onwards[place]]
-        while free:
-            gone = free.pop()
-            for other in back.pop(gone):
-                onwards[other].discard(gone)
-                if not onwards[other]:
-                    free.append(other)
-            onwards.pop(gone)
+    following = circling(
+        {
+            place: {e.target for e in rungs if e.target != place and e.target in ladder}
+            for place, rungs in ladder.items()
+        }
+    )
     seen: set[int] = set()
     for start in sorted(following):
         walk: list[int] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from statemachines.definition import StateKind
 from statemachines.verify.index import OPENING, Edge, Index
@@ -116,3 +116,22 @@ class Graph:
 def step(edge: Edge) -> str:
     """One step of a trace: the transition's id and its event."""
     return f"{edge.transition.id} {edge.transition.on}"
+
+
+def circling(following: Mapping[int, set[int]]) -> dict[int, set[int]]:
+    """Of states and those that follow each, what lies on a circle or between two."""
+    onwards = {place: set(targets) for place, targets in following.items()}
+    back: dict[int, set[int]] = {place: set() for place in onwards}
+    for place, targets in onwards.items():
+        for target in targets:
+            back[target].add(place)
+    for here, there in ((onwards, back), (back, onwards)):
+        free = [place for place in here if not here[place]]
+        while free:
+            gone = free.pop()
+            for other in there.pop(gone):
+                here[other].discard(gone)
+                if not here[other]:
+                    free.append(other)
+            here.pop(gone)
+    return onwards

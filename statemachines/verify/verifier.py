@@ -9,6 +9,7 @@ from typing import NamedTuple
 from statemachines.definition import Definition
 from statemachines.policy import Policy
 from statemachines.uncollected import nothing_collected
+from statemachines.verify.circles import check_circles
 from statemachines.verify.commits import CommitLimits, check_commits
 from statemachines.verify.correlating import check_correlation
 from statemachines.verify.course import check_course
@@ -130,6 +131,7 @@ def _all(
     yield from check_system_steps(machines)
     yield from check_subcases(machines, others)
     yield from check_checklists(machines, solver)
+    yield from check_circles(machines, solver)
     yield from check_overlays(index, policies, others)
 
 

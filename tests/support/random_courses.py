@@ -15,7 +15,7 @@ from events.parse import parse_event
 from functions.cases.keys import Keyring
 from functions.cases.opened import occurrence_of
 from statemachines.case import Occurrence
-from statemachines.decide import Outcome, Progress, Reason
+from statemachines.decide import MAX_MOVES, Outcome, Progress, Reason
 from statemachines.definition import CHECKLIST_COMPLETED, DEADLINE_MISSED, Definition, StateKind, Work
 from statemachines.machine import Machine
 from statemachines.policy import Policy
@@ -153,6 +153,10 @@ class Foreseen:
     """The visits from which another execution follows the case."""
     interrupted: dict[int, int] = field(default_factory=dict)
     """By the place of a step: the visit of the system step that it interrupts."""
+    full: bool = False
+    """Whether a commit had no room for all that followed from its event. What is left then happens when an execution asks; where
+    checklists complete one another in a circle that never ends, and the verifier refuses such a workflow.
+    """
     happened: Counter[str] = field(default_factory=Counter)
     """How often what workflows can do came about, for a count of what was compared."""
 
@@ -266,6 +270,7 @@ class Foreseen:
     def _take(self, occurrence: Occurrence) -> Progress:
         progress = self.interpreter.take(occurrence, self.now)
         decision, moves = progress.decision, progress.moves
+        self.full |= len(moves) >= MAX_MOVES
         self.happened[decision.outcome] += 1
         self.happened["overrides"] += decision.reason is Reason.OVERRIDE
         self.happened["checklist items"] += len(decision.done)
@@ -340,7 +345,7 @@ def courses(draw: st.DrawFn, longest: int = 12) -> Course:
             break
         steps.append(Passed() if foreseen.urgent else Worked((_work_outcome(foreseen),)))
         foreseen.take(steps[-1])
-    assume(not foreseen.urgent and foreseen.kind is not StateKind.SYSTEM)
+    assume(not foreseen.urgent and foreseen.kind is not StateKind.SYSTEM and not foreseen.full)
     return replace(course, steps=tuple(steps), stumbles=draw(_stumbles(foreseen)))
 
 

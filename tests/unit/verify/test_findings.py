@@ -40,6 +40,15 @@ def test_a_fault_of_one_facility_names_it() -> None:
     assert finding.mend == "Add G-16 to separate_from of G-17."
 
 
+def test_a_circle_of_checklists_is_told_once_with_its_way_and_where_it_is() -> None:
+    (case,) = [c for c in cases() if c.code.id == "BTN-733" and c.name == "at the facilities with one style"]
+    circle = only(case.change(Draft()), "BTN-733")
+    assert circle.place.facilities == ("moor",)
+    assert circle.place.transition == "G-21, X-1"
+    assert "“Prepared” → “Prepared late” → “Prepared”" in circle.sentence
+    assert circle.trace[-2:] == ("G-21 checklist_completed", "X-1 checklist_completed")
+
+
 def test_a_fault_of_every_facility_names_none() -> None:
     assert only(Draft().state("treated", deadline=None), "BTN-401").place.facilities == ()
 

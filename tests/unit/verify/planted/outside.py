@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statemachines.expressions import AnyGuard
 from statemachines.verify import codes
 from tests.unit.verify.draft import Draft
 from tests.unit.verify.good import FETCH, OPEN_STATES, flow, spo2, style
@@ -14,6 +15,16 @@ def _items(d: Draft, **changes: object) -> Draft:
     """Change the second item of the checklist."""
     next(s for s in d.document["states"] if s["name"] == "prepared")["checklist"]["items"][1].update(changes)
     return d
+
+
+def _completed(d: Draft, back: AnyGuard, *, needed: int = 1, when: AnyGuard | None = None) -> Draft:
+    """The checklist that a flow of 0 completes leads to a second one, which leads back."""
+    first = next(s for s in d.document["states"] if s["name"] == "prepared")["checklist"]
+    second = {"items": [{"name": "off", "title": "Off", "owner": "RN", "satisfied": back.model_dump(mode="json")}]}
+    d.state("prepared", checklist=first | {"needed": needed}).state("prepared_late", checklist=second)
+    return d.arrow("G-21", target="prepared_late").new_arrow(
+        "X-1", ["prepared_late"], "checklist_completed", "prepared", when=when
+    )
 
 
 def _fetch(**changes: object) -> Draft:
@@ -211,6 +222,22 @@ PLANTED = (
                 "X-1", ["prepared"], "checklist_completed", "unfiled", when=style == "comment"),
             "no checklist": lambda d: d.state("prepared", checklist=None).drop_arrow("G-21").answer(
                 "assessment_completed", "records", "prepared").answer("weaning_started", "records", "prepared"),
+        },
+    ),
+    Planted(
+        codes.CHECKLISTS_CIRCLE,
+        {
+            "two that one value completes": lambda d: _completed(d, flow < 1),
+            "two that values of two facts complete": lambda d: _completed(d, spo2 > 92),
+            "at the facilities with one style": lambda d: _completed(d, flow < 1, when=style == "comment").new_arrow(
+                "X-2", ["prepared_late"], "checklist_completed", "filing", when=style == "note"),
+            "one that leads back to itself": lambda d: _completed(d, flow < 1).arrow("G-21", target="prepared"),
+        },
+        {
+            "limits that exclude each other": lambda d: _completed(d, flow > 1),
+            "an item that somebody does": lambda d: _completed(d, flow < 1, needed=2),
+            "out of the circle for the value that completes it": lambda d: _completed(d, flow < 1, when=flow > 0).new_arrow(
+                "X-2", ["prepared_late"], "checklist_completed", "filing", when=~flow.known | (flow <= 0)),
         },
     ),
     Planted(

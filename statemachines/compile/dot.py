@@ -336,7 +336,11 @@ class _Drawing:
         first = self.shape.main_path[0]
         row = {first, *self._beside[first]}
         ends = (state.name for state in self.definition.states if state.kind is StateKind.END)
-        sources = {end: {arrow.source for arrow in self.shape.arrows if arrow.target == end} for end in ends}
+        leading = [(arrow.source, arrow.target) for arrow in self.shape.arrows]
+        leading += [
+            (name, target) for group in self.shape.shared for name in group.states for target in group.leaving()
+        ]
+        sources = {end: {source for source, target in leading if target == end} for end in ends}
         return frozenset(end for end, of in sources.items() if of and of <= row and end not in self.shape.main_path)
 
     def _rows(self) -> list[str]:

@@ -221,6 +221,20 @@ def test_the_svg_is_well_formed_and_shows_every_arrow(definition: Definition, pi
 
 
 @every
+def test_a_case_opens_above_the_main_path(definition: Definition, pictures: dict[str, str]) -> None:
+    """Graphviz counts downwards from the top as ever less."""
+    root = ET.fromstring(pictures[definition.workflow].encode())
+    nodes = {node.findtext(f"{SVG}title"): node for node in root.iter(f"{SVG}g") if node.get("class") == "node"}
+    heights = [
+        min(float(place.attrib["y"]) for place in nodes[name].iter(f"{SVG}text"))
+        for name in Shape(definition).main_path
+    ]
+    (start,) = nodes["start 0"].iter(f"{SVG}ellipse")
+    assert float(start.attrib["cy"]) < heights[0]
+    assert heights[0] < heights[-1]
+
+
+@every
 def test_no_text_can_leave_its_box_whatever_the_readers_fonts(definition: Definition, pictures: dict[str, str]) -> None:
     texts = list(ET.fromstring(pictures[definition.workflow].encode()).iter(f"{SVG}text"))
     assert texts

@@ -376,8 +376,15 @@ _not_decided: Reasons = {ActionCompleted: "noted; a provider says whether that a
 CONFIRMING_ORDER = system(
     "confirming_order", "Looking for the order", work=LOOK, owner=PROVIDER, within=minutes(look_within),
     emr=emr("in-progress", "confirming-order", "Looking for the order"),
-    records={ActionOrdered: "another order noted", **_moving},
-    defers={ActionCompleted: "kept until the order is found"}, refuses=_reported_already,
+    records={
+        ActionOrdered: "another order noted", PatientTransferred: "the result goes with the patient",
+        PatientMerged: "patient identity noted",
+    },
+    defers={
+        ActionCompleted: "kept until the order is found",
+        PatientDischarged: "kept until it is known whether there is an order that cannot be carried out any more",
+    },
+    refuses=_reported_already,
     ignores={NoActionNeeded: "something has been ordered", **_acting}, late=_looked,
 )  # fmt: skip
 ORDER_MISSING = waiting(

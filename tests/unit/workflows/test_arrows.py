@@ -18,6 +18,7 @@ from tests.unit.workflows.ways import DATA, Step, somebody, steps
 
 DEFINITIONS = {name: WORKFLOWS[name] for name in ("critical_lab", "home_oxygen_order", "home_oxygen")}
 FACILITIES = tuple(facilities())
+ANSWERS = {Outcome.MOVED, Outcome.RECORDED, Outcome.IGNORED}
 WITHOUT_THEM = {
     ("critical_lab", "southgate"): {"T-03", "T-50", "T-51", "T-52", "T-53", "T-54", "T-61", "T-77", "T-91", "T-92"},
     ("home_oxygen_order", "northfield"): {"T-06", "T-09", "T-10", "T-11"},
@@ -124,6 +125,8 @@ def test_no_event_is_without_an_answer_and_the_patients_life_is_never_refused(
         case = step.after
         if case.state is None or machine.states[case.state].kind is StateKind.END:
             continue
+        at_work = machine.states[case.state].kind is StateKind.SYSTEM
+        later = {Outcome.DEFERRED} if at_work else set()  # the step ends by itself, within minutes
         for expected in definition.events:
             for data in DATA.get(expected.event, ({},)):
                 now = case.entered + 90
@@ -136,7 +139,7 @@ def test_no_event_is_without_an_answer_and_the_patients_life_is_never_refused(
                 )
                 assert decision.because
                 if expected.event in life:
-                    assert decision.outcome in (Outcome.MOVED, Outcome.RECORDED, Outcome.IGNORED), (case.state, data)
+                    assert decision.outcome in ANSWERS | later, (case.state, data)
 
 
 @every

@@ -806,6 +806,20 @@ def test_of_who_leaves_before_anybody_was_told_nobody_is_told_that_it_was_wrong(
     assert violations(hospital) == []
 
 
+@pytest.mark.parametrize(("outcome", "state"), [("confirmed", "provider_ack"), ("missing", "order_missing")])
+def test_who_leaves_while_the_order_is_looked_for_is_the_providers_again(outcome: str, state: str) -> None:
+    hospital = acknowledged()
+    hospital.look.outcomes.insert(0, outcome)
+    hospital.following.held_before = frozenset({"confirming_order"})
+    tell(hospital, "action_ordered", "PROVIDER", order_id="O1")
+    assert hospital.at(LAB) == "confirming_order"
+    assert tell(hospital, "patient_discharged").outcome == "deferred"
+    hospital.following.held_before = frozenset()
+    hospital.following.go_on()
+    assert (hospital.at(LAB), hospital.owned_by(LAB)) == (state, "PROVIDER")
+    assert violations(hospital) == []
+
+
 def test_a_step_that_comes_late_does_no_harm_to_a_case_that_has_ended() -> None:
     hospital = acknowledged()
     hospital.following.held_before = frozenset({"confirming_order"})

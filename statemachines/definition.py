@@ -261,6 +261,10 @@ class Transition(Data):
     because: str
 
 
+MOST_HOLD_MINUTES = 29 * 24 * 60
+"""An event waits less long than it is remembered (30 days): one that is forgotten while it waits would never be placed."""
+
+
 class Expectation(Data):
     """An event type the workflow knows, and what becomes of one that arrives while no case is open."""
 
@@ -268,7 +272,7 @@ class Expectation(Data):
     observation: bool = False
     unplaced: Unplaced = Unplaced.QUARANTINE
     because: str = ""
-    hold_minutes: float = 60
+    hold_minutes: float = Field(default=60, gt=0, le=MOST_HOLD_MINUTES)
 
 
 class Correlation(StrEnum):

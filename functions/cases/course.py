@@ -7,11 +7,17 @@ a minute of the open case's beginning is its own.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from events.parse import Event
 from functions.cases import keys
+from functions.cases.correlating import correlation_of
+from functions.cases.merging import placed_under
+from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, visit_from
-from functions.cases.store import Place, load_case, machine_of
+from functions.cases.store import MERGED_INTO, Place, load_case, machine_of
+from functions.cases.table import Key, WriteRefused
 from statemachines.case import SAME_MINUTE_SECONDS, Occurrence
 from statemachines.definition import Unplaced
 from statemachines.machine import Machine
@@ -26,19 +32,85 @@ def began(services: Services, case: str) -> float:
 
 
 def case_of(services: Services, place: Place) -> CaseRow:
-    """The newest case of a place."""
+    """The open case of a place. Raises WriteRefused when it has ended since the place was read (read again)."""
     row = load_case(services, place.case)
     if row is None:
         raise LookupError(f"case {place.case} is correlated but has no row")
+    if row.ended_at is not None:
+        raise WriteRefused({})
     return row
 
 
-def is_of_another_stay(services: Services, row: CaseRow, event: Event) -> bool:
+class Elsewhere(NamedTuple):
+    """Why an event is not of the open case that its name leads to, nor of one before it."""
+
+    reason: str
+    because: str
+
+
+ANOTHER_STAY = Elsewhere("another_stay", "it is of a stay that was over before the open case began")
+ANOTHER_PLAN = Elsewhere("another_plan", "it is of another open case than the one that asked for this")
+BEFORE_THE_CASE = Elsewhere("before_the_case", "it happened before the open case began, and takes back nothing of it")
+
+
+def elsewhere(services: Services, place: Place, row: CaseRow, event: Event, occurrence: Occurrence) -> Elsewhere | None:
+    """Why an event is not of the open case ``row`` that has the place, nor of one before it; None when it may be."""
+    if _is_of_another_stay(services, row, event):
+        return ANOTHER_STAY
+    if _is_of_another_plan(services, row, event, occurrence):
+        return ANOTHER_PLAN
+    return BEFORE_THE_CASE if _is_before_the_case(services, place, row, occurrence) else None
+
+
+def _is_of_another_stay(services: Services, row: CaseRow, event: Event) -> bool:
     """Whether a transfer or discharge is of a stay that was surely over before the patient's open case began."""
     stay = machine_of(services, row).definition.lifecycle
     if event.type not in (stay.transfer, stay.discharge) or event.encounter in (None, row.encounter):
         return False
     return surely_before(services, event.occurred_at.timestamp(), row.id)
+
+
+def _is_of_another_plan(services: Services, row: CaseRow, event: Event, occurrence: Occurrence) -> bool:
+    """Whether what moves a case's parent is told of another one: of a merged patient's two plans only one may have an order.
+
+    What is said of the patient is said of each.
+    """
+    parent = load_case(services, row.parent.case) if row.parent is not None else None
+    if parent is None or parent.ended_at is not None:
+        return False
+    machine = machine_of(services, parent)
+    if event.type not in machine.expectations or event.type in machine.about_patient:
+        return False
+    try:
+        named = correlation_of(services, parent.workflow, event)
+    except Unplaceable:
+        return False  # it does not say of which
+    told = placed_under(services, named).place
+    if told is not None and told.open and told.case != parent.id:
+        return True
+    return case_of_its_record(services, named, parent, occurrence) is not None
+
+
+def _is_before_the_case(services: Services, place: Place, row: CaseRow, occurrence: Occurrence) -> bool:
+    """Whether what takes something back happened before the first case of its name began: nothing had been asked for yet."""
+    machine = machine_of(services, row)
+    if place.before is not None or _outlasts(machine, occurrence.type) or not _takes_back(machine, occurrence.type):
+        return False
+    return surely_before(services, occurrence.at, row.id) and not _moves_parent(services, row, occurrence)
+
+
+def case_of_its_record(services: Services, named: str, row: CaseRow, occurrence: Occurrence) -> str | None:
+    """The case of the very record that an event names, if it happened in that one, and ``row`` has its place since a merge.
+
+    ``named`` is the record's own key. While both were open each was told by its own record, and late news is so too.
+    """
+    if named == row.correlation or _outlasts(machine_of(services, row), occurrence.type):
+        return None
+    own = services.table.get(Key(named, keys.OPEN)) or {}
+    if MERGED_INTO not in own or own.get("case") in (None, row.id) or own.get("ended") is None:
+        return None
+    case: str = own["case"]
+    return case if began(services, case) <= occurrence.at <= own["ended"] else None
 
 
 def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occurrence) -> str | None:
@@ -52,7 +124,7 @@ def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occu
     if place.before is None or place.before_ended is None:
         return None
     machine, after_its_end = machine_of(services, row), occurrence.at > place.before_ended
-    if (None, occurrence.type) in machine.arrows or occurrence.type in machine.reopening | machine.about_patient:
+    if _outlasts(machine, occurrence.type):
         return None
     if after_its_end and not (row.earlier == place.before or _takes_back(machine, occurrence.type)):
         return None  # it may be what came before its case
@@ -61,6 +133,11 @@ def case_before(services: Services, place: Place, row: CaseRow, occurrence: Occu
     else:  # of a result, what happened while both reports were known may be of the first, and somebody must be told of the other
         earlier = row.earlier == place.before or occurrence.at < began(services, row.id)
     return place.before if earlier and not _moves_parent(services, row, occurrence) else None
+
+
+def _outlasts(machine: Machine, type: str) -> bool:
+    """Whether it is for the open case however late: what opens or re-opens cases, and what is said of the patient."""
+    return (None, type) in machine.arrows or type in machine.reopening | machine.about_patient
 
 
 def _takes_back(machine: Machine, type: str) -> bool:

@@ -13,7 +13,7 @@ from functions.cases.marks import mark_item, marked
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.quarantine import quarantine
-from functions.cases.table import Condition, Delete, Item, Key, Test, WriteRefused, read_all
+from functions.cases.table import Check, Condition, Delete, Item, Key, Test, WriteRefused, read_all
 from statemachines.case import SAME_MINUTE_SECONDS
 from statemachines.decide import Outcome
 from statemachines.definition import Unplaced
@@ -42,15 +42,15 @@ def readable(services: Services, item: Item) -> Event | None:
         return None
 
 
-def give_up(services: Services, item: Item, why: Unplaceable) -> None:
+def give_up(services: Services, item: Item, why: Unplaceable, *still: Check) -> None:
     """Quarantine first, then forget the waiting place and the mark: a crash between leaves it in both, never in neither.
 
-    Raises WriteRefused when somebody else has taken it out of its place meanwhile.
+    Raises WriteRefused when somebody else has taken it out of its place meanwhile, or what must still be so is not.
     """
     quarantine(services, item["raw"], why.reason, why.where, why.mend)
     place = Key(item["pk"], item["sk"])
     mark = keys.mark_of_early(place, item["workflow"])
-    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))
+    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ()), *still))
 
 
 def only_takes_back(item: Item) -> bool:
@@ -69,11 +69,13 @@ def waits_for(services: Services, item: Item, event: Event, case: str) -> bool:
     return not only_takes_back(item) or event.occurred_at.timestamp() + grace >= began(services, case)
 
 
-def not_applicable(services: Services, item: Item) -> None:
+def not_applicable(services: Services, item: Item, *still: Check) -> None:
     """The time of an event that takes something back is over: its mark says that it does not apply, and it waits no longer.
 
-    Raises WriteRefused when somebody else has taken it out of its place meanwhile.
+    Raises WriteRefused when somebody else has taken it out of its place meanwhile, or what must still be so is not.
     """
     place = Key(item["pk"], item["sk"])
     mark = keys.mark_of_early(place, item["workflow"])
-    services.table.write(marked(mark_item(mark, str(Outcome.IGNORED), NO_CASE_IN_TIME, services.now()), place))
+    services.table.write(
+        (*marked(mark_item(mark, str(Outcome.IGNORED), NO_CASE_IN_TIME, services.now()), place), *still)
+    )

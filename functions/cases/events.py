@@ -6,10 +6,11 @@ from contextlib import suppress
 
 from events.parse import Event
 from functions.cases.correlating import correlation_of, is_for_every_case
-from functions.cases.course import case_before, case_of, is_of_another_stay
+from functions.cases.course import case_before, case_of, case_of_its_record, elsewhere
 from functions.cases.early import waiting_events, waits_for
 from functions.cases.every_case import place_in_every
 from functions.cases.faults import Faults
+from functions.cases.joined_cases import place_in_joined
 from functions.cases.marks import MARK_KEPT_SECONDS, SeenBefore
 from functions.cases.merging import placed_under
 from functions.cases.opened import into_case, into_row, occurrence_of, placed_by
@@ -19,7 +20,7 @@ from functions.cases.rows import CaseRow
 from functions.cases.settle import settle
 from functions.cases.store import load_case, persist
 from functions.cases.table import Key
-from functions.cases.unopened import answer_without_case, merged_without_case, not_for, of_another_stay, open_case
+from functions.cases.unopened import answer_without_case, merged_without_case, not_for, of_no_case, open_case
 from statemachines.definition import Unplaced
 
 
@@ -46,7 +47,9 @@ def place_event(services: Services, event: Event, raw: str) -> list[Placed]:
                 if is_for_every_case(services, workflow, event):
                     placed += place_in_every(services, workflow, event, raw)
                 else:
-                    placed.append(place_in(services, workflow, event, raw))
+                    first = place_in(services, workflow, event, raw)
+                    placed.append(first)
+                    placed += place_in_joined(services, workflow, event, first)
             except Unplaceable as nowhere:
                 homeless.append((workflow, nowhere))
     faults.raise_together()
@@ -68,14 +71,17 @@ def place_in(services: Services, workflow: str, event: Event, raw: str, *, early
         if early is not None:
             waiting = services.table.get(early)
             if waiting is None:
-                raise SeenBefore  # somebody else has placed it, or moved it with a merge
+                raise SeenBefore  # somebody else has placed it
             if place is not None and not waits_for(services, waiting, event, place.case):
                 raise Unplaceable("no_case", "detail.subject", "the case began after what would take it back")
         if place is not None and place.open:
             row = case_of(services, place)
-            if is_of_another_stay(services, row, event):
-                return of_another_stay(services, workflow, event, occurrence, mark, early)
-            before = case_before(services, place, row, occurrence)
+            before = case_of_its_record(services, named, row, occurrence)
+            if before is None:
+                why = elsewhere(services, place, row, event, occurrence)
+                if why is not None:
+                    return of_no_case(services, workflow, event, occurrence, why, mark, early)
+                before = case_before(services, place, row, occurrence)
             if before is not None:
                 return into_case(services, before, occurrence, mark, early, number)
             return into_row(services, row, occurrence, mark, early, number)

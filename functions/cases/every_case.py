@@ -53,7 +53,7 @@ def place_in_every(services: Services, workflow: str, event: Event, raw: str) ->
     for member in read_all(services.table, group, keys.MEMBER):
         if "closed_at" not in member and member["case"] not in known:
             with faults.kept():
-                told += persist(services, partial(_told, services, workflow, event, member["case"]))
+                told += persist(services, partial(told_of, services, workflow, event, member["case"]))
     faults.raise_together()
     if not told:
         return [_none_open(services, workflow, event, group, raw)]
@@ -61,7 +61,8 @@ def place_in_every(services: Services, workflow: str, event: Event, raw: str) ->
     return told
 
 
-def _told(services: Services, workflow: str, event: Event, case: str, attempt: int) -> list[Placed]:
+def told_of(services: Services, workflow: str, event: Event, case: str, attempt: int) -> list[Placed]:
+    """Tell one of several cases of an event, under its own mark: its answer, or none when it has ended. For ``persist``."""
     row = load_case(services, case)
     if row is None or row.ended_at is not None:
         return []  # it ended after it was read here, as if the event had come a moment later

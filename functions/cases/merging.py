@@ -27,6 +27,11 @@ class Survivor(NamedTuple):
     correlation: str
     place: Place | None
 
+    def unchanged(self) -> Check:
+        """That no case has opened, ended or moved here since this was read."""
+        conditions = (Condition("pk", Test.ABSENT),) if self.place is None else self.place.as_read()
+        return Check(Key(self.correlation, keys.OPEN), conditions)
+
 
 def survivor_of(services: Reading, correlation: str) -> Survivor:
     """Where a correlation's events are placed now: at its own place, unless its record was merged into another.
@@ -58,6 +63,18 @@ def placed_under(services: Services, correlation: str) -> Survivor:
             return here
         services.table.write(joined(here, there, services.now()))
     raise LookupError(f"the place {correlation} was joined to others more than {MAX_MERGES} times")
+
+
+def open_together(services: Reading, correlation: str) -> tuple[str, ...]:
+    """The open cases of a patient: that of one record, and those of the records that were merged with it while each had one."""
+    places: dict[str, Place] = {}
+    keys_ = [correlation]
+    for key in keys_:  # grows, by keys that were not met before
+        here = survivor_of(services, key)
+        if here.place is not None and here.correlation not in places:
+            places[here.correlation] = here.place
+            keys_ += here.place.joins
+    return tuple(place.case for place in places.values() if place.open)
 
 
 def joined(here: Survivor, there: Survivor, now: float) -> tuple[Write, ...]:

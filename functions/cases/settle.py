@@ -19,7 +19,7 @@ from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, Parent, Visit, signal, superseded, visit_from
 from functions.cases.store import load_case, machine_for_new, machine_of, persist
-from functions.cases.table import Contention, Key, Write, WriteRefused
+from functions.cases.table import Check, Condition, Contention, Key, Test, Write, WriteRefused
 from functions.cases.undertakings import sent_back
 from statemachines.case import Case, Occurrence
 from statemachines.decide import MAX_DEFERRED, Decision, Outcome, Progress, Reason
@@ -159,11 +159,6 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     correlated = services.library.correlation(wanted.workflow)
     if correlated.named_by is not None:
         raise Unopenable(f"case {row.id} waits for a case of {wanted.workflow}, and cannot say for which {correlated}")
-    by_encounter = correlated is Correlation.ENCOUNTER
-    subject = row.encounter if by_encounter else row.patient
-    if subject is None:
-        raise Unopenable(f"case {row.id} has nobody to open {wanted.workflow} for")
-    named = services.keys.correlation(row.facility, wanted.workflow, subject)
     try:
         machine, policy = machine_for_new(services, wanted.workflow, row.facility)
     except Unplaceable as stopped:  # no fault of the event that is being placed: it has moved its case
@@ -173,9 +168,19 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
     shared = {fact.name for fact in machine.definition.facts}
 
     def note(decision: Decision, opened: CaseRow) -> tuple[Write, ...]:
-        return marked(mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), opened.id), None)
+        item = mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), opened.id)
+        known = (
+            Test.ABSENT if opened.patient is None else Test.EQUALS
+        )  # a merge may be telling the parent in this moment
+        same_patient = Check(keys.meta(row.id), (Condition("patient", known, opened.patient),))
+        return (*marked(item, None), same_patient)
 
     def attempt(_: int) -> HandOff | None:
+        now = load_case(services, row.id) or row
+        subject = now.encounter if correlated is Correlation.ENCOUNTER else now.patient
+        if subject is None:
+            raise Unopenable(f"case {row.id} has nobody to open {wanted.workflow} for")
+        named = services.keys.correlation(row.facility, wanted.workflow, subject)
         correlation, place = placed_under(services, named)
         if place is not None and place.open:
             return None
@@ -187,8 +192,8 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
             version=machine.definition.version,
             policy=policy,
             correlation=correlation,
-            patient=row.patient,
-            encounter=row.encounter,
+            patient=now.patient,
+            encounter=now.encounter,
             opened_at=services.now(),
             parent=Parent(row.id, row.arrived),
             case=Case(

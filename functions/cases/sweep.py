@@ -20,6 +20,7 @@ from functions.cases.events import place_in
 from functions.cases.follow import decide_overdue
 from functions.cases.generations import continued, outlived, repaired
 from functions.cases.leftover import answer_deferred
+from functions.cases.merging import survivor_of
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Mirrors, Services
 from functions.cases.rerouting import route_again, shifts_end
@@ -325,20 +326,21 @@ def _mend_early(services: Services, key: Key) -> Looked:
     item = services.table.get(key)
     if item is None:
         return Looked(None, Mended.NOTHING)
-    place = services.table.get(Key(key.pk, keys.OPEN))
+    here = survivor_of(services, key.pk)
     event = readable(services, item)
     if event is None:
         return Looked(None, Mended.EARLY_EXPIRED)
-    if place is not None:
+    if here.place is not None:
         with suppress(Unplaceable):  # it is for no case that began later, or happened after the one that ended
             placed = place_in(services, item["workflow"], event, item["raw"], early=key)
             return Looked(placed.case, Mended.EARLY_PLACED)
     now = services.now()
     if item["held_until"] <= now and only_takes_back(item):
-        not_applicable(services, item)
+        not_applicable(services, item, here.unchanged())
         return Looked(None, Mended.EARLY_NOT_APPLICABLE)
     if item["held_until"] <= now:
-        give_up(services, item, Unplaceable("no_case", "detail.subject", "its case did not open in time"))
+        why = Unplaceable("no_case", "detail.subject", "its case did not open in time")
+        give_up(services, item, why, here.unchanged())  # one that opens in this moment takes it
         return Looked(None, Mended.EARLY_EXPIRED)
     services.table.write(
         (

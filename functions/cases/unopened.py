@@ -8,7 +8,7 @@ from typing import Literal
 from events.parse import Event
 from functions.cases import keys
 from functions.cases.correlating import group_of
-from functions.cases.course import ended_by, surely_before
+from functions.cases.course import Elsewhere, ended_by, surely_before
 from functions.cases.handoff import HandOff, begun
 from functions.cases.marks import SeenBefore, mark_item, marked
 from functions.cases.merging import Survivor, joined, placed_under
@@ -174,12 +174,17 @@ def not_for(services: Services, workflow: str, event: Event, reason: str) -> Pla
     return Placed(workflow, Outcome.IGNORED, reason, because, None, event.facility)
 
 
-def of_another_stay(
-    services: Services, workflow: str, event: Event, occurrence: Occurrence, mark: Key, early: Key | None
+def of_no_case(
+    services: Services,
+    workflow: str,
+    event: Event,
+    occurrence: Occurrence,
+    why: Elsewhere,
+    mark: Key,
+    early: Key | None,
 ) -> Placed:
-    """A transfer or discharge of a stay that was over before the patient's open case began moves nothing there."""
-    because = "it is of a stay that was over before the open case began"
-    return _alone(services, workflow, event, occurrence, mark, Outcome.IGNORED, "another_stay", because, early=early)
+    """An event whose name leads to an open case that it is not of moves nothing there."""
+    return _alone(services, workflow, event, occurrence, mark, Outcome.IGNORED, *why, early=early)
 
 
 def merged_without_case(

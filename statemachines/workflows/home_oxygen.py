@@ -162,6 +162,8 @@ does_not_qualify = counts & ((gas & not_by_gas) | (oximetry_only & not_by_oximet
 expired = test_id.older_than(test_valid)
 in_time = ~expired
 works = oxygen_works == True  # noqa: E712
+since_discharge = discharge.older_than(-1)
+"""Happened since the patient left; by stamps that tell minutes, perhaps in that very minute."""
 visit_late = discharge.older_than(visit_within) | (
     (high_complexity == True) & discharge.older_than(visit_high)  # noqa: E712
 )
@@ -317,6 +319,7 @@ _at_home: Reasons = {
     ContactNumberConfirmed: "number tried",
     FollowUpVisitBooked: "visit booked",
     FollowUpContactFailed: "attempt noted",
+    PatientReadmitted: "admitted before this discharge: heard of late",
     PatientMerged: "patient identity noted",
 }
 LEFT_UNREADY = waiting(
@@ -339,7 +342,11 @@ STILL_UNREADY = waiting(
     },
     ignores=_left,
 )  # fmt: skip
-_followed: Reasons = {HomeOxygenNotNeeded: "oxygen is no longer needed; the follow-up goes on", **_at_home}
+_followed: Reasons = {
+    HomeOxygenNotNeeded: "oxygen is no longer needed; the follow-up goes on",
+    FollowUpVisitCompleted: "seen before this discharge: heard of late",
+    **_at_home,
+}
 _arranged: Reasons = {HomeOxygenArranged: "nothing was missing"}
 DISCHARGED = waiting(
     "discharged", "Discharged", owner=CLINIC_RN,
@@ -449,7 +456,7 @@ TRANSITIONS = (
       by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to; the oxygen works"),
     T("T-49", (DISCHARGED, UNREACHABLE, LOST), on=FollowUpContactMade, when=works & visit_late, to=VISIT_OVERDUE,
       by=(CLINIC_RN, CASE_MANAGER, PCP), because="spoken to, and the time for the visit is over"),
-    T("T-41", FOLLOWED_UP, on=FollowUpVisitCompleted, to=CLOSED, by=PCP, because="seen face to face"),
+    T("T-41", FOLLOWED_UP, on=FollowUpVisitCompleted, when=since_discharge, to=CLOSED, by=PCP, because="seen face to face"),
     T("T-42", DISCHARGED, on=DEADLINE, to=UNREACHABLE, because="not reached within the business days"),
     T("T-43", UNREACHABLE, on=DEADLINE, to=LOST, because="still not reached"),
     T("T-44", FOLLOWED_UP, on=FollowUpContactMade, when=~works, to=LEFT_UNREADY,
@@ -462,7 +469,7 @@ TRANSITIONS = (
     # the patient's life goes on
     T("T-80", IN_HOSPITAL, on=HomeOxygenNotNeeded, to=NOT_NEEDED, by=PROVIDER, because="the provider plans without oxygen"),
     T("T-81", IN_HOSPITAL, on=DischargePlanCancelled, to=CANCELLED, by=(PROVIDER, CASE_MANAGER), because="the patient stays"),
-    T("T-82", AT_HOME, on=PatientReadmitted, to=READMITTED, because="back in hospital: plan anew"),
+    T("T-82", AT_HOME, on=PatientReadmitted, when=since_discharge, to=READMITTED, because="back in hospital: plan anew"),
     T("T-83", (*IN_HOSPITAL, *AT_HOME), on=PatientDied, to=DECEASED, because="the patient died"),
 )  # fmt: skip
 

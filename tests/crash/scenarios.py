@@ -364,6 +364,14 @@ def two_records(hospital: Hospital) -> None:
     hospital.send("discharge_plan_cancelled", MD, patient="P-5", reason="stays")
 
 
+def both_plans_end(hospital: Hospital) -> None:
+    """One patient has a plan under each of two records; they are merged, and once more, and the patient dies."""
+    hospital.send("discharge_planned", MANAGER, patient="P-9", encounter="E-9")
+    hospital.send("patient_merged", REGISTRATION, patient="P-1", surviving_patient="P-9")
+    hospital.send("patient_merged", REGISTRATION, patient="P-9", surviving_patient="P-12")
+    hospital.post(hospital.send("patient_died", REGISTRATION, patient="P-12", encounter="E-9"))
+
+
 def two_results(hospital: Hospital) -> None:
     """The patient has two critical results: one is read back, the other is on the phone. They are told apart in one encounter."""
     result_called(hospital)
@@ -618,6 +626,7 @@ SCENARIOS = (
     Scenario("reported again", result_called, reported_again),
     Scenario("other stay", qualified, other_stay),
     Scenario("two records", qualified, two_records),
+    Scenario("two records of one who dies", to_be_signed, both_plans_end),
     Scenario("two results", two_results, both_told),
     Scenario("two results of one who dies", two_results, both_die),
     Scenario("sub-case", qualified, sub_case),

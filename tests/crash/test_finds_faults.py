@@ -15,7 +15,7 @@ from functions.cases.marks import SeenBefore
 from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.quarantine import quarantine
-from functions.cases.table import NEW, Delete, Item, Key, Put, WriteRefused
+from functions.cases.table import NEW, Check, Delete, Item, Key, Put, WriteRefused
 from functions.emr import attempt, sync
 from functions.relay.outlets import Outlets
 from functions.writeback import bring
@@ -96,9 +96,9 @@ def sweep_that_signals_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgotten_before_it_is_quarantined(patch: pytest.MonkeyPatch) -> None:
-    def give_up(services: Services, item: Item, why: Unplaceable) -> None:
+    def give_up(services: Services, item: Item, why: Unplaceable, *still: Check) -> None:
         place = Key(item["pk"], item["sk"])
-        services.table.write((Delete(place), Delete(keys.mark_of_early(place, item["workflow"]))))
+        services.table.write((Delete(place), Delete(keys.mark_of_early(place, item["workflow"])), *still))
         quarantine(services, item["raw"], why.reason, why.where, why.mend)
 
     for module in (early, sweep):

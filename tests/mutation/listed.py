@@ -88,10 +88,10 @@ LISTED: Final[tuple[Listed, ...]] = (
         '    quarantine(services, item["raw"], why.reason, why.where, why.mend)\n'
         '    place = Key(item["pk"], item["sk"])\n'
         '    mark = keys.mark_of_early(place, item["workflow"])\n'
-        '    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))\n',
+        '    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ()), *still))\n',
         '    place = Key(item["pk"], item["sk"])\n'
         '    mark = keys.mark_of_early(place, item["workflow"])\n'
-        '    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ())))\n'
+        '    services.table.write((Delete(place, (Condition("pk", Test.EXISTS),)), Delete(mark, ()), *still))\n'
         '    quarantine(services, item["raw"], why.reason, why.where, why.mend)\n',
     ),
     Listed(

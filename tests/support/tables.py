@@ -90,6 +90,26 @@ class Between(Through):
         return self.table.update(update)
 
 
+class BetweenReads(Through):
+    """Does something once between two reads of a use case: before a row is read, when others have been."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self._meanwhile: list[tuple[Callable[[Key], bool], Callable[[], object]]] = []
+
+    def before_read(self, happens: Callable[[], object], *, of: Callable[[Key], bool]) -> None:
+        """Let something happen before the next read of a row of a kind."""
+        self._meanwhile.append((of, happens))
+
+    def get(self, key: Key) -> Item | None:
+        for entry in self._meanwhile:
+            if entry[0](key):
+                self._meanwhile.remove(entry)
+                entry[1]()
+                break
+        return self.table.get(key)
+
+
 class Without(Through):
     """Leaves out conditions, as if somebody had deleted the line of code that states them."""
 

@@ -214,6 +214,11 @@ class World:
 
     # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def use(self, table: Table) -> None:
+        """From now on everything goes through this table."""
+        self.table = table
+        self.services = self.following.services = replace(self.services, table=table)
+
     def raw(self, type: str, *, at: float | None = None, id: str | None = None, **event: Any) -> str:
         """An event as the queue delivers it, of now unless ``at`` says otherwise; see ``message``."""
         return message(
@@ -231,6 +236,13 @@ class World:
         """Send one event that must not end in quarantine."""
         placed = self.send(type, run=run, **event)
         assert isinstance(placed, Placed), placed
+        return placed
+
+    def place_all(self, type: str, **event: Any) -> list[Placed]:
+        """The same, with the answers of all the cases that it is for."""
+        placed = take_in(self.services, self.raw(type, **event))
+        self.following.run()
+        assert isinstance(placed, list), placed
         return placed
 
     def deliver(self, raw: str, *, run: bool = True) -> Placed | Kept:

@@ -19,14 +19,14 @@ from statemachines.definition import Correlation, Unplaced
 from statemachines.workflows.oxygen import OXYGEN
 from tests.support.course import PERSON
 from tests.support.invariants import violations
-from tests.support.tables import Between, touches
+from tests.support.tables import Between, BetweenReads, touches
 from tests.support.world import World
 
 MD, RN = PERSON["PROVIDER"], PERSON["RN"]
 BY_PATIENT = OXYGEN.model_copy(update={"correlation": Correlation.PATIENT})
 
 
-def world(table: Between | None = None) -> World:
+def world(table: Between | BetweenReads | None = None) -> World:
     """A facility that tells oxygen cases apart by the patient."""
     made = World(definitions={"oxygen": BY_PATIENT}, table=table)
     made.on_shift(*PERSON.values(), hours=200)

@@ -19,7 +19,11 @@ from functions.cases.outcome import Placed
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.store import load_case, machine_of, persist
+from functions.cases.table import Condition, Test, Update
 from statemachines.definition import Correlation, Lifecycle
+
+_ALL_TOLD = "all_told"
+"""On the event's mark: whoever had to be told has been. What is merged later, or opens, is not told when it is delivered again."""
 
 
 def place_in_joined(services: Services, workflow: str, event: Event, first: Placed) -> list[Placed]:
@@ -27,33 +31,32 @@ def place_in_joined(services: Services, workflow: str, event: Event, first: Plac
 
     Raises what kept a case from being told, when all others have been.
     """
+    if first.case is None or services.library.correlation(workflow) is not Correlation.PATIENT:
+        return []
+    own = load_case(services, first.case)
+    if own is None or event.type not in (_life(services, own).merge, _life(services, own).death):
+        return []
+    mark = services.keys.mark(event.facility, event.event_id, workflow)
+    if _ALL_TOLD in (services.table.get(mark) or {}):
+        return []
     told: list[Placed] = []
     faults = Faults()
-    for row in _others(services, workflow, event, first):
+    for row in _others(services, workflow, event, own):
         with faults.kept():
             told += persist(services, partial(told_of, services, workflow, event, row.id))
     faults.raise_together()
+    services.table.update(Update(mark, set={_ALL_TOLD: True}, conditions=(Condition("pk", Test.EXISTS),)))
     return told
 
 
-def _others(services: Services, workflow: str, event: Event, first: Placed) -> Iterator[CaseRow]:
-    """The open cases that were there when the event was told first. A merge concerns those that are about the retired record."""
-    if first.case is None or services.library.correlation(workflow) is not Correlation.PATIENT:
-        return
-    own = load_case(services, first.case)
-    if own is None or event.type not in (_life(services, own).merge, _life(services, own).death):
-        return
-    mark = services.table.get(services.keys.mark(event.facility, event.event_id, workflow)) or {}
+def _others(services: Services, workflow: str, event: Event, own: CaseRow) -> Iterator[CaseRow]:
+    """The other open cases that the event concerns; a merge, those that are about the retired record."""
     for case in open_together(services, correlation_of(services, workflow, event)):
-        row = load_case(services, case)
-        there = row is not None and row.ended_at is None and row.opened_at <= mark.get("at", 0.0)
-        if row is not None and there and case != first.case and _concerns(services, row, event):
+        row = load_case(services, case) if case != own.id else None
+        if row is None or row.ended_at is not None:
+            continue
+        if event.type == _life(services, row).death or row.patient == event.patient:
             yield row
-
-
-def _concerns(services: Services, row: CaseRow, event: Event) -> bool:
-    life = _life(services, row)
-    return event.type == life.death or (event.type == life.merge and row.patient == event.patient)
 
 
 def _life(services: Services, row: CaseRow) -> Lifecycle:

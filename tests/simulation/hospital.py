@@ -35,7 +35,7 @@ from functions.cases.ports import Services
 from functions.cases.quarantine import Kept
 from functions.cases.rows import CaseRow, case_from
 from functions.cases.settle import settle
-from functions.cases.store import load_case
+from functions.cases.store import JOINS, load_case
 from functions.cases.table import Contention, Index, Item, Key, Put, WriteRefused, read_all
 from functions.cases.telemetry import Measure, Telemetry
 from functions.cases.undertakings import TRY_AGAIN_SECONDS
@@ -592,10 +592,12 @@ class Hospital:
     def redeliver(self) -> list[str]:
         """Deliver messages again that were answered, each second one; what it changed, though it must change nothing.
 
-        Except where a step is still to be undone: whoever looks at the case when it is time tries that again.
+        Except where a step is still to be undone: whoever looks at the case when it is time tries that again. And the places of
+        a patient's merged records become one when somebody looks there after one of the cases has ended.
         """
         before, owing = self.table.memory.snapshot(), self._not_undone()
         quarantined = {sk for pk, sk in before if pk.startswith("QUARANTINE#")}
+        to_become_one = {key for key, row in before.items() if JOINS in row}
         wrong = []
         for raw in sorted(self.delivered):
             if zlib.crc32(raw.encode()) % 2 and self.services.keys.quarantine(raw.encode()).sk not in quarantined:
@@ -606,7 +608,9 @@ class Hospital:
         changed = [
             key
             for key in before.keys() | after.keys()
-            if before.get(key) != after.get(key) and key.pk.removeprefix("CASE#") not in owing
+            if before.get(key) != after.get(key)
+            and key.pk.removeprefix("CASE#") not in owing
+            and key not in to_become_one
         ]
         return wrong + [f"delivered again, and it changed {pk[:12]} {sk}" for pk, sk in sorted(changed)]
 

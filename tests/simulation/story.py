@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from events.catalog import CATALOG
 from statemachines.case import Case, Occurrence
 from statemachines.decide import Outcome, advance
-from statemachines.definition import DEADLINE_MISSED, SUB_CASE_REQUESTED, StateKind
+from statemachines.definition import DEADLINE_MISSED, SUB_CASE_REQUESTED, Correlation, StateKind
 from statemachines.facilities import facilities
 from statemachines.machine import Machine
 from statemachines.workflows import WORKFLOWS
@@ -404,9 +404,10 @@ class _Patient:
         type = random_.choice([e.event for e in runs.definition.events])
         chance = random_.random()
         kind = Kind.VALID
-        if chance < 0.06:
+        merged = 0.15 if runs.definition.correlation is Correlation.PATIENT else 0.06
+        if chance < merged:
             type, kind = "patient_merged", Kind.MERGED
-        elif chance < 0.16:
+        elif chance < merged + 0.1:
             type, kind = "patient_transferred", Kind.TRANSFERRED
         elif type in ("patient_died", "patient_discharged", "patient_merged") and random_.random() < 0.8:
             type = random_.choice([e.event for e in runs.definition.events if e.observation] or [type])
@@ -414,9 +415,22 @@ class _Patient:
         data = dict(random_.choice(DATA.get(type) or _bare(type)))
         if type == "patient_merged":
             data["surviving_patient"] = f"{self.patient}-S"
+            if random_.random() < 0.6:
+                self._opened_under_the_survivor(workflow, runs)
         self.say(type, data, None, workflow=workflow, kind=kind)
         if type == "patient_merged" and random_.random() < 0.5:
             self.patient = f"{self.patient}-S"
+
+    def _opened_under_the_survivor(self, workflow: str, runs: Machine) -> None:
+        """The record that survives a merge has a case of its own, or a second one is opened for the same encounter."""
+        own = self.patient
+        self.patient = f"{own}-S"
+        for state, type in runs.arrows:
+            if state is None and type in CATALOG:
+                data, roles = self.random.choice(DATA.get(type) or _bare(type)), _by(workflow, type)
+                sent_at = self.now + self.random.choice((-600.0, -5.0, 0.0, 5.0))
+                self.say(type, data, roles[0] if roles else None, workflow=workflow, sent_at=sent_at)
+        self.patient = own
 
     def _after_the_end(self, workflow: str) -> None:
         self.now += self.random.choice((5, 120))

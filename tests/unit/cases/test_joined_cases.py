@@ -60,6 +60,16 @@ def test_a_case_that_opened_since_it_was_told_first_is_not_told() -> None:
     assert case(made, opened.id).state == "ordered"
 
 
+def test_a_case_that_was_joined_since_it_was_told_first_is_not_told() -> None:
+    made = world()
+    order(made, "P-1")
+    second = order(made, "P-9")
+    assert len(died(made, "P-1", "death")) == 1
+    merge(made, "P-1", "P-9")
+    died(made, "P-1", "death")
+    assert case(made, second.id).state == "ordered"
+
+
 class Dies(Exception):
     """The worker dies."""
 

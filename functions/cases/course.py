@@ -13,10 +13,9 @@ from events.parse import Event
 from functions.cases import keys
 from functions.cases.correlating import correlation_of
 from functions.cases.merging import placed_under
-from functions.cases.outcome import Unplaceable
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow, visit_from
-from functions.cases.store import MERGED_INTO, Place, load_case, machine_of
+from functions.cases.store import Place, load_case, machine_of
 from functions.cases.table import Key, WriteRefused
 from statemachines.case import SAME_MINUTE_SECONDS, Occurrence
 from statemachines.definition import Unplaced
@@ -81,13 +80,10 @@ def _is_of_another_plan(services: Services, row: CaseRow, event: Event, occurren
     machine = machine_of(services, parent)
     if event.type not in machine.expectations or event.type in machine.about_patient:
         return False
-    try:
-        named = correlation_of(services, parent.workflow, event)
-    except Unplaceable:
-        return False  # it does not say of which
+    named = correlation_of(services, parent.workflow, event)
     told = placed_under(services, named).place
-    if told is not None and told.open and told.case != parent.id:
-        return True
+    if told is None or told.case != parent.id:
+        return told is not None
     return case_of_its_record(services, named, parent, occurrence) is not None
 
 
@@ -106,8 +102,9 @@ def case_of_its_record(services: Services, named: str, row: CaseRow, occurrence:
     """
     if named == row.correlation or _outlasts(machine_of(services, row), occurrence.type):
         return None
-    own = services.table.get(Key(named, keys.OPEN)) or {}
-    if MERGED_INTO not in own or own.get("case") in (None, row.id) or own.get("ended") is None:
+    own = services.table.get(Key(named, keys.OPEN))
+    assert own is not None, "it led to the row's place"
+    if "ended" not in own:
         return None
     case: str = own["case"]
     return case if began(services, case) <= occurrence.at <= own["ended"] else None

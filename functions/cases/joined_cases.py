@@ -14,12 +14,12 @@ from events.parse import Event
 from functions.cases.correlating import correlation_of
 from functions.cases.every_case import told_of
 from functions.cases.faults import Faults
-from functions.cases.merging import open_together
+from functions.cases.merging import together
 from functions.cases.outcome import Placed
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.store import load_case, machine_of, persist
-from functions.cases.table import Condition, Test, Update
+from functions.cases.table import Update
 from statemachines.definition import Correlation, Lifecycle
 
 _ALL_TOLD = "all_told"
@@ -45,17 +45,15 @@ def place_in_joined(services: Services, workflow: str, event: Event, first: Plac
         with faults.kept():
             told += persist(services, partial(told_of, services, workflow, event, row.id))
     faults.raise_together()
-    services.table.update(Update(mark, set={_ALL_TOLD: True}, conditions=(Condition("pk", Test.EXISTS),)))
+    services.table.update(Update(mark, set={_ALL_TOLD: True}))
     return told
 
 
 def _others(services: Services, workflow: str, event: Event, own: CaseRow) -> Iterator[CaseRow]:
-    """The other open cases that the event concerns; a merge, those that are about the retired record."""
-    for case in open_together(services, correlation_of(services, workflow, event)):
+    """The other cases that the event concerns; a merge, those that are about the retired record. One that has ended is not told."""
+    for case in together(services, correlation_of(services, workflow, event)):
         row = load_case(services, case) if case != own.id else None
-        if row is None or row.ended_at is not None:
-            continue
-        if event.type == _life(services, row).death or row.patient == event.patient:
+        if row is not None and (event.type == _life(services, row).death or row.patient == event.patient):
             yield row
 
 

@@ -65,16 +65,17 @@ def placed_under(services: Services, correlation: str) -> Survivor:
     raise LookupError(f"the place {correlation} was joined to others more than {MAX_MERGES} times")
 
 
-def open_together(services: Reading, correlation: str) -> tuple[str, ...]:
-    """The open cases of a patient: that of one record, and those of the records that were merged with it while each had one."""
+def together(services: Reading, correlation: str) -> tuple[str, ...]:
+    """The newest cases of a patient: that of one record, and those of the records that were merged with it while each had one."""
     places: dict[str, Place] = {}
-    keys_ = [correlation]
-    for key in keys_:  # grows, by keys that were not met before
+    met = [correlation]
+    for key in met:  # grows, by keys whose places were not met before
         here = survivor_of(services, key)
-        if here.place is not None and here.correlation not in places:
+        assert here.place is not None, "a case was told under it, or is joined to one that was"
+        if here.correlation not in places:
             places[here.correlation] = here.place
-            keys_ += here.place.joins
-    return tuple(place.case for place in places.values() if place.open)
+            met += here.place.joins
+    return tuple(place.case for place in places.values())
 
 
 def joined(here: Survivor, there: Survivor, now: float) -> tuple[Write, ...]:

@@ -169,11 +169,8 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
 
     def note(decision: Decision, opened: CaseRow) -> tuple[Write, ...]:
         item = mark_item(mark, str(decision.outcome), str(decision.reason), services.now(), opened.id)
-        known = (
-            Test.ABSENT if opened.patient is None else Test.EQUALS
-        )  # a merge may be telling the parent in this moment
-        same_patient = Check(keys.meta(row.id), (Condition("patient", known, opened.patient),))
-        return (*marked(item, None), same_patient)
+        same_patient = Condition("patient", Test.EQUALS, opened.patient)  # a merge may be telling the parent just now
+        return (*marked(item, None), Check(keys.meta(row.id), (same_patient,)))
 
     def attempt(_: int) -> HandOff | None:
         now = load_case(services, row.id) or row

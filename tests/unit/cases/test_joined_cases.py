@@ -15,7 +15,7 @@ from statemachines.definition import StateKind
 from tests.support.course import PERSON
 from tests.support.invariants import violations
 from tests.support.tables import Between
-from tests.support.world import World
+from tests.support.world import StepFunctionsDown, World
 from tests.unit.cases.test_merging import BY_PATIENT, MD, RN, cancel, case, merge, order, world
 
 
@@ -111,6 +111,24 @@ def test_one_that_cannot_be_told_keeps_it_from_no_other(failing: str) -> None:
         died(made, "P-9", "death")
     untold = [patient for patient, row in cases.items() if case(made, row.id).state != "deceased"]
     assert untold == [failing]
+
+
+def test_what_must_follow_is_done_when_it_is_told_again() -> None:
+    """By then both have ended, and their records have one place, which names only one of them."""
+    table = Between(MemoryTable())
+    made, first, second = two_open(table)
+
+    def out_of_reach() -> None:
+        made.following.down = True
+
+    table.before_write(out_of_reach, of=lambda writes: any(w.key.pk == f"CASE#{first.id}" for w in writes))
+    with pytest.raises(StepFunctionsDown):
+        died(made, "P-9", "death")
+    assert [case(made, row.id).state for row in (first, second)] == ["deceased", "deceased"]
+    assert violations(made) != []
+    made.following.down = False
+    died(made, "P-9", "death")
+    assert violations(made) == []
 
 
 def test_a_case_that_goes_on_after_a_death_is_told_once() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from functions.cases import joined_cases
 from functions.cases.adapters.memory import MemoryTable
 from functions.cases.outcome import Placed
 from functions.cases.rows import CaseRow
@@ -129,6 +130,28 @@ def test_what_must_follow_is_done_when_it_is_told_again() -> None:
     made.following.down = False
     died(made, "P-9", "death")
     assert violations(made) == []
+
+
+def test_one_that_cannot_be_followed_keeps_it_from_no_other_when_it_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = Between(MemoryTable())
+    made = world(table)
+    first, third, _ = order(made, "P-1"), order(made, "P-5"), order(made, "P-9")
+    merge(made, "P-1", "P-9")
+    merge(made, "P-5", "P-9")
+
+    def dies(*_: object) -> NoReturn:
+        raise Dies
+
+    table.before_write(dies, of=lambda writes: any(w.key.pk == f"CASE#{third.id}" for w in writes))
+    with pytest.raises(Dies):
+        died(made, "P-9", "death")
+    assert [case(made, row.id).state for row in (first, third)] == ["deceased", "ordered"]
+    monkeypatch.setattr(joined_cases, "told_again", dies)
+    with pytest.raises(Dies):
+        died(made, "P-9", "death")
+    assert case(made, third.id).state == "deceased"
 
 
 def test_a_case_that_goes_on_after_a_death_is_told_once() -> None:

@@ -48,7 +48,7 @@ def place_in_every(services: Services, workflow: str, event: Event, raw: str) ->
     before = [mark for sk, mark in marks.items() if sk.startswith(own.sk + "#")]
     for mark in before:
         with faults.kept():
-            told.append(told_again(services, workflow, event, mark))
+            told.append(_again(services, workflow, event, mark))
     known = {mark["case"] for mark in before}
     for member in read_all(services.table, group, keys.MEMBER):
         if "closed_at" not in member and member["case"] not in known:
@@ -70,11 +70,11 @@ def told_of(services: Services, workflow: str, event: Event, case: str, attempt:
     try:
         return [into_row(services, row, occurrence_of(event), mark, None, attempt)]
     except SeenBefore:
-        return [told_again(services, workflow, event, services.table.get(mark) or {"case": case})]
+        return [_again(services, workflow, event, services.table.get(mark) or {"case": case})]
 
 
-def told_again(services: Services, workflow: str, event: Event, mark: Item) -> Placed:
-    """Told before, says the case's mark: nothing changes, but what must follow that commit is done again if need be."""
+def _again(services: Services, workflow: str, event: Event, mark: Item) -> Placed:
+    """Told before: nothing changes, but what must follow that commit is done again if need be."""
     row = load_case(services, mark["case"])
     if row is not None:
         settle(services, row)

@@ -12,12 +12,13 @@ from functools import partial
 
 from events.parse import Event
 from functions.cases.correlating import correlation_of
-from functions.cases.every_case import told_again, told_of
+from functions.cases.every_case import told_of
 from functions.cases.faults import Faults
 from functions.cases.merging import together
 from functions.cases.outcome import Placed
 from functions.cases.ports import Services
 from functions.cases.rows import CaseRow
+from functions.cases.settle import settle
 from functions.cases.store import load_case, machine_of, persist
 from functions.cases.table import Update, read_all
 from statemachines.definition import Correlation, Lifecycle
@@ -45,13 +46,19 @@ def place_in_joined(services: Services, workflow: str, event: Event, first: Plac
     before = [each for sk, each in marks.items() if sk.startswith(mark.sk + "#")]
     for each in before:  # whoever told it may have died before anything followed
         with faults.kept():
-            told.append(told_again(services, workflow, event, each))
+            _followed(services, each["case"])
     for row in _others(services, workflow, event, {own.id, *(each["case"] for each in before)}):
         with faults.kept():
             told += persist(services, partial(told_of, services, workflow, event, row.id))
     faults.raise_together()
     services.table.update(Update(mark, set={_ALL_TOLD: True}))
     return told
+
+
+def _followed(services: Services, case: str) -> None:
+    row = load_case(services, case)
+    if row is not None:
+        settle(services, row)
 
 
 def _others(services: Services, workflow: str, event: Event, told: Collection[str]) -> Iterator[CaseRow]:

@@ -148,7 +148,7 @@ def test_one_that_cannot_be_followed_keeps_it_from_no_other_when_it_is_told_agai
     with pytest.raises(Dies):
         died(made, "P-9", "death")
     assert [case(made, row.id).state for row in (first, third)] == ["deceased", "ordered"]
-    monkeypatch.setattr(joined_cases, "told_again", dies)
+    monkeypatch.setattr(joined_cases, "settle", dies)
     with pytest.raises(Dies):
         died(made, "P-9", "death")
     assert case(made, third.id).state == "deceased"

@@ -49,7 +49,9 @@ class Elsewhere(NamedTuple):
 
 ANOTHER_STAY = Elsewhere("another_stay", "it is of a stay that was over before the open case began")
 ANOTHER_PLAN = Elsewhere("another_plan", "it is of another open case than the one that asked for this")
-BEFORE_THE_CASE = Elsewhere("before_the_case", "it happened before the open case began, and takes back nothing of it")
+NOTHING_TO_TAKE_BACK = Elsewhere(
+    "nothing_to_take_back", "it happened before the open case began, and takes back nothing of it"
+)
 
 
 def elsewhere(services: Services, place: Place, row: CaseRow, event: Event, occurrence: Occurrence) -> Elsewhere | None:
@@ -58,7 +60,7 @@ def elsewhere(services: Services, place: Place, row: CaseRow, event: Event, occu
         return ANOTHER_STAY
     if _is_of_another_plan(services, row, event, occurrence):
         return ANOTHER_PLAN
-    return BEFORE_THE_CASE if _is_before_the_case(services, place, row, occurrence) else None
+    return NOTHING_TO_TAKE_BACK if _is_before_the_case(services, place, row, occurrence) else None
 
 
 def _is_of_another_stay(services: Services, row: CaseRow, event: Event) -> bool:

@@ -159,7 +159,9 @@ def test_what_takes_something_back_takes_back_no_plan_that_was_made_later(
     """Heard first it would not either: there was nothing to take back. Within a minute stamps do not tell."""
     hospital, made = planned()
     told = hospital.tell(PLAN, type, "PROVIDER", reason="stays", at=made - before)
-    assert (told.outcome, told.reason) == (("moved", "transition") if taken_back else ("ignored", "before_the_case"))
+    assert (told.outcome, told.reason) == (
+        ("moved", "transition") if taken_back else ("ignored", "nothing_to_take_back")
+    )
     assert (hospital.at(PLAN) == "discharge_planned") is not taken_back
 
 

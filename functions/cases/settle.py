@@ -173,8 +173,8 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
         return (*marked(item, None), Check(keys.meta(row.id), (same_patient,)))
 
     def attempt(_: int) -> HandOff | None:
-        now = load_case(services, row.id) or row
-        subject = now.encounter if correlated is Correlation.ENCOUNTER else now.patient
+        parent = load_case(services, row.id) or row
+        subject = parent.encounter if correlated is Correlation.ENCOUNTER else parent.patient
         if subject is None:
             raise Unopenable(f"case {row.id} has nobody to open {wanted.workflow} for")
         named = services.keys.correlation(row.facility, wanted.workflow, subject)
@@ -189,8 +189,8 @@ def _open_sub_case(services: Services, row: CaseRow, wanted: SubCase) -> None:
             version=machine.definition.version,
             policy=policy,
             correlation=correlation,
-            patient=now.patient,
-            encounter=now.encounter,
+            patient=parent.patient,
+            encounter=parent.encounter,
             opened_at=services.now(),
             parent=Parent(row.id, row.arrived),
             case=Case(
